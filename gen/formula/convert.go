@@ -25,7 +25,7 @@ func convert() []*ir.Kernel {
 		k := ir.New("convert", "EncodeFp", `sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 largest value for most the conversion saturates, with the step behind it it overflows.`, Codes.Of(q.name))
 		x := k.Load("x", ir.MemF32)
-		q.store(k, "y", k.Word("most", ir.MemF32), x, x, func() *ir.Node { return x })
+		q.store(k, "y", k.Word("most", ir.MemF32), x, func() *ir.Node { return x })
 		ks = append(ks, k)
 	}
 	return ks

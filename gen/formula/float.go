@@ -65,9 +65,10 @@ number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y =
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 		y := func(c, sign *ir.Node) *ir.Node { return withSign(k, onGrid(k, c, least, step), sign).Mul(s) }
 
-		p := magnitude(k, quotient(x, s, r).OrAlarm()).As(ir.I32)
+		v := signedQuotient(x, s, r).OrAlarm()
+		p := magnitude(k, v).As(ir.I32)
 		c := p.UMin(most.As(ir.I32))
-		k.Store("y", t.out, y(c.As(ir.F32), x)) // the quotient of -0 may be +0
+		k.Store("y", t.out, y(c.As(ir.F32), v))
 		m.store(k, c.IEq(p))
 		k.Rarely(func() {
 			v := x.Div(s)
@@ -102,17 +103,17 @@ var fpCodes = []fpCode{
 	{"E2M1Packed", ir.MemE2M1, e2m1, 0, 3, e2m1.encode},
 }
 
-// store writes the codes of v, with the signs of x, and rarely those of what is
-// instead of v where it has a NaN.
-func (q fpCode) store(k *ir.Kernel, name string, most, v, x *ir.Node, rare func() *ir.Node) {
+// store writes the codes of v, and rarely those of what is instead of v where
+// it has a NaN.
+func (q fpCode) store(k *ir.Kernel, name string, most, v *ir.Node, rare func() *ir.Node) {
 	code := func(v *ir.Node) *ir.Node {
 		return q.code(k, magnitude(k, v).As(ir.I32).UMin(most.As(ir.I32)).As(ir.F32))
 	}
-	write := func(code, x *ir.Node) {
-		signed := code.OrAnd(x.As(ir.I32).Shr(31-q.sign), k.Int(1<<q.sign))
+	write := func(code, sign *ir.Node) {
+		signed := code.OrAnd(sign.As(ir.I32).Shr(31-q.sign), k.Int(1<<q.sign))
 		k.Store(name, q.mem, signed.Narrow16().NarrowU8())
 	}
-	write(code(v.OrAlarm()), x)
+	write(code(v.OrAlarm()), v)
 	k.Rarely(func() {
 		v := rare()
 		is := v.Ordered()
@@ -131,7 +132,7 @@ func quantizeFp(t tensor) []*ir.Kernel {
 recip is Prepare's.`, Codes.Of(q.name), Elems.Of(t.name))
 		most := k.Word("most", ir.MemF32)
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-		q.store(k, "q", most, quotient(x, s, r), x, func() *ir.Node { return x.Div(s) })
+		q.store(k, "q", most, signedQuotient(x, s, r), func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
 	}
 	return ks

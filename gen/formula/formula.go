@@ -64,6 +64,13 @@ func quotient(c, s, r *ir.Node) *ir.Node {
 	return q.MulSubFrom(s, c).MulAdd(r, q)
 }
 
+// signedQuotient is quotient, but that of -0 is -0: the remainder with the
+// other sign leaves it so.
+func signedQuotient(c, s, r *ir.Node) *ir.Node {
+	q := c.Mul(r)
+	return q.MulSub(s, c).MulSubFrom(r, q)
+}
+
 // maskKind is a way to say what was clipped, with the name it gives a kernel.
 type maskKind struct {
 	name, doc string

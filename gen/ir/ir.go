@@ -106,6 +106,7 @@ const (
 	OpMaximum    // the larger; NaN in either gives NaN
 	OpMinimum    // the smaller; likewise
 	OpMulAdd     // a*b + c, rounded once
+	OpMulSub     // a*b - c, rounded once
 	OpMulSubFrom // c - a*b, rounded once
 	OpRound      // to an integer
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
@@ -151,7 +152,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
-	"MulAdd", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
 	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Bytes", "Widen", "AlarmNaN", "AlarmLow", "FoldMin", "FoldMax", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -402,6 +403,11 @@ func (n *Node) ToFloat() *Node        { return n.un(OpToFloat, I32, F32) }
 // MulAdd is n*b + c, rounded once.
 func (n *Node) MulAdd(b, c *Node) *Node {
 	return n.k.add(Node{Op: OpMulAdd, Type: F32, Args: []*Node{n, b, c}})
+}
+
+// MulSub is n*b - c, rounded once.
+func (n *Node) MulSub(b, c *Node) *Node {
+	return n.k.add(Node{Op: OpMulSub, Type: F32, Args: []*Node{n, b, c}})
 }
 
 // MulSubFrom is c - n*b, rounded once.

@@ -108,6 +108,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	switch n.Op {
 	case ir.OpMulAdd:
 		return m.fused(s, m.FMLA, args)
+	case ir.OpMulSub:
+		return m.fused(s, m.FMLA, [][]plan.V{args[0], args[1], {m.unary(s, m.FNEG, args[2][0])}})
 	case ir.OpMulSubFrom:
 		return m.fused(s, m.FMLS, args)
 	case ir.OpRound:

@@ -23,7 +23,11 @@ func Generate(k *ir.Kernel, m Machine) error {
 	}
 	var pr *program
 	var alloc allocation
-	candidates := p.candidates()
+	// What to do without where registers run out, the cheapest first.
+	concessions := []func(){func() { p.shared = nil }, func() { p.between = nil }}
+	for _, n := range p.candidates() {
+		concessions = append(concessions, func() { p.demoted[n.ID] = true })
+	}
 	for {
 		p.maxUsed = [classes]int{}
 		pr = p.build()
@@ -31,11 +35,11 @@ func Generate(k *ir.Kernel, m Machine) error {
 		if alloc, ok = p.allocate(pr); ok {
 			break
 		}
-		if len(candidates) == 0 {
+		if len(concessions) == 0 {
 			return p.fail("registers ran out")
 		}
-		p.demoted[candidates[0].ID] = true
-		candidates = candidates[1:]
+		concessions[0]()
+		concessions = concessions[1:]
 	}
 	pp := &printer{planner: p, pr: pr, alloc: alloc, counts: counts}
 	pp.function()

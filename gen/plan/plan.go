@@ -224,6 +224,7 @@ type planner struct {
 	alarmed map[int]bool          // what an alarm looks at, and all that leads to it
 	behind  map[int]bool          // nodes of the ordinary way that do not
 	between []*ir.Node            // those of the first that the second need
+	shared  []*ir.Node            // parameters that both need
 	streams []*ir.Stream
 	ptr     map[string]GPR
 	n       GPR // elements left
@@ -233,7 +234,7 @@ type planner struct {
 // reach finds the nodes that the ordinary way (false) or the rare one needs.
 func (p *planner) reach() {
 	p.wanted = map[bool]map[int]bool{false: {}, true: {}}
-	p.alarmed, p.behind, p.between = map[int]bool{}, map[int]bool{}, nil
+	p.alarmed, p.behind, p.between, p.shared = map[int]bool{}, map[int]bool{}, nil, nil
 	for _, n := range p.k.Nodes {
 		if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmLow {
 			p.want(p.alarmed, p.m.Watched(n))
@@ -254,6 +255,9 @@ func (p *planner) reach() {
 			}
 			if p.alarmed[a.ID] && levels[a.ID] == ir.PerElement && !slices.Contains(p.between, a) {
 				p.between = append(p.between, a)
+			}
+			if a.Op == ir.OpParam && p.alarmed[a.ID] && !slices.Contains(p.shared, a) {
+				p.shared = append(p.shared, a)
 			}
 		}
 	}
@@ -603,16 +607,31 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 	if sh.share > 1 { // the next tile has other groups
 		up, groups = pr.call, sh.share
 	}
+	type value struct {
+		n    *ir.Node
+		slot int
+	}
+	var between []value
+	for slot := range 4 {
+		for _, n := range p.between {
+			if slot < n.Slots() {
+				between = append(between, value{n, slot})
+			}
+		}
+	}
+	if sh.share > 1 {
+		for _, n := range p.shared {
+			for c := range sh.share {
+				between = append(between, value{n, c * n.Slots() / sh.share})
+			}
+		}
+	}
 	first := func(at map[string]Addr, next int) (*Seg, []V) {
 		s := p.seg(up, false, sh.share)
 		s.at, s.next = at, next
 		var vs []V
-		for slot := range 4 {
-			for _, n := range p.between {
-				if slot < n.Slots() {
-					vs = append(vs, s.demand(n, slot))
-				}
-			}
+		for _, v := range between {
+			vs = append(vs, s.demand(v.n, v.slot))
 		}
 		return s, vs
 	}
@@ -626,14 +645,12 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 	s.name, s.at, s.second, s.alarm = sh.name+"ahead", direct, true, sh.name+"loop"
 	var here []V
 	sh.first, here = first(direct, 0)
-	i := 0
-	for slot := range 4 {
-		for _, n := range p.between {
-			if slot < n.Slots() {
-				s.vals[[2]int{n.ID, slot}] = here[i]
-				i++
-			}
+	for i, v := range between {
+		slot := v.slot
+		if v.n.Op == ir.OpParam {
+			slot = slot * sh.share / v.n.Slots()
 		}
+		s.vals[[2]int{v.n.ID, slot}] = here[i]
 	}
 	next, there := first(beyond, groups)
 	s.insts = next.insts

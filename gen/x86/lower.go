@@ -88,6 +88,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.nanAware(s, map[ir.Op]string{ir.OpMaximum: "VMAXPS", ir.OpMinimum: "VMINPS"}[n.Op], args[0][0], args[1][0])
 	case ir.OpMulAdd:
 		return m.fma(s, "VFMADD", args[0][0], args[1][0], args[2][0])
+	case ir.OpMulSub:
+		return m.fma(s, "VFMSUB", args[0][0], args[1][0], args[2][0])
 	case ir.OpMulSubFrom:
 		return m.fma(s, "VFNMADD", args[0][0], args[1][0], args[2][0])
 	case ir.OpRound:

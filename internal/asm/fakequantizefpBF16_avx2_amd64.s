@@ -8,16 +8,20 @@
 // Requires: AVX, AVX2, FMA3
 TEXT ·FakeQuantizeFpBF16AVX2(SB), $384-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x80000000
-	// per group: Y13 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x7fff, 0x7fc00000
+	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS step+36(FP), Y14
+	VBROADCASTSS most+40(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -26,7 +30,8 @@ TEXT ·FakeQuantizeFpBF16AVX2(SB), $384-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y8
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
@@ -34,126 +39,98 @@ groups:
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y13, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 
 groupback:
 	ADDQ $+64, DI
@@ -229,129 +206,101 @@ piece4:
 piece5:
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    80(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    96(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    112(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS step+36(FP), Y2
-	VPADDD       Y2, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y13, Y5, Y5
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y13, Y2, Y2
+	VPAND        Y11, Y2, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS step+36(FP), Y2
-	VPADDD       Y2, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y13, Y3, Y3
+	VPAND        Y11, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 
 grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y3, Y1
+	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
+	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y2
+	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
+	VPADDD       Y2, Y3, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
@@ -429,130 +378,104 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y12, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y12, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VBROADCASTSS step+36(FP), Y8
-	VPADDD       Y8, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y12, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y5, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y5, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -580,123 +503,103 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(DX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      64(BX), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(DX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VPMOVZXWD    48(SI), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      96(BX), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(DX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(DX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(DX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
 	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y10
-	VBROADCASTSS least+32(FP), Y13
-	VPMAXUD      Y13, Y10, Y10
-	VBROADCASTSS step+36(FP), Y13
-	VPADDD       Y13, Y10, Y10
-	VADDPS       Y10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y0, Y0
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y8, Y8
-	VMULPS       Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y11, Y11
-	VPMINUD      Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y11, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y11, Y11
-	VSUBPS       Y0, Y11, Y11
-	VPAND        Y14, Y7, Y7
-	VPOR         Y7, Y11, Y11
-	VMULPS       Y12, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y11, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPAND        Y12, Y6, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPAND        Y12, Y8, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y8, Y8
+	VPOR         Y8, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -945,126 +848,106 @@ piece25:
 	VMOVUPS      256(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      128(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      288(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      160(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VPMOVZXWD    96(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      320(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      192(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VPMOVZXWD    112(SP), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      352(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      224(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      192(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      224(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
 	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y10
-	VBROADCASTSS least+32(FP), Y13
-	VPMAXUD      Y13, Y10, Y10
-	VBROADCASTSS step+36(FP), Y13
-	VPADDD       Y13, Y10, Y10
-	VADDPS       Y10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y3, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y0, Y0
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y6, Y5, Y5
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMULPS       Y5, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y8, Y8
-	VMULPS       Y9, Y8, Y8
+	VPAND        Y12, Y6, Y2
+	VPMINUD      Y13, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y2, Y2
+	VMULPS       Y7, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y11, Y11
-	VPMINUD      Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y11, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y11, Y11
-	VSUBPS       Y0, Y11, Y11
-	VPAND        Y14, Y7, Y7
-	VPOR         Y7, Y11, Y11
-	VMULPS       Y12, Y11, Y11
+	VPAND        Y12, Y8, Y3
+	VPMINUD      Y13, Y3, Y3
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y14, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y10, Y8, Y8
+	VPOR         Y8, Y3, Y3
+	VMULPS       Y9, Y3, Y3
 
 lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
+	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPSLLD       $0x0f, Y11, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y11, Y2
+	VPADDD       Y2, Y3, Y2
 	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
@@ -1132,38 +1015,30 @@ laneend:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMULPS       Y13, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
@@ -1185,38 +1060,30 @@ grouprare:
 	VMOVUPS      Y1, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMULPS       Y13, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
@@ -1239,80 +1106,64 @@ grouprare:
 	JMP          groupback
 
 grouptailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y13, Y2, Y2
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y13, Y4, Y4
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	CMPQ      R8, $+9
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y9, Y2, Y2
+	CMPQ      R8, $+17
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y3
+	VMINPS    Y3, Y13, Y3
+	VPAND     Y11, Y3, Y4
+	VPMAXUD   Y15, Y4, Y4
+	VPADDD    Y14, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VSUBPS    Y4, Y3, Y3
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y3, Y3
+	VMULPS    Y9, Y3, Y3
+	CMPQ      R8, $+25
+	JLT       grouptailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y4
+	VMINPS    Y4, Y13, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y15, Y5, Y5
+	VPADDD    Y14, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VMULPS    Y9, Y4, Y4
 
 grouptailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
@@ -1358,38 +1209,30 @@ grouptailrarenarrow:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y12, Y0, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMULPS       Y13, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
@@ -1411,38 +1254,30 @@ short2rare:
 	VMOVUPS      Y1, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
+	VDIVPS       Y8, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VADDPS       Y2, Y1, Y1
 	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VDIVPS       Y8, Y0, Y0
+	VPAND        Y12, Y0, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMULPS       Y12, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
 	VPSLLD       $0x0f, Y1, Y4
@@ -1469,36 +1304,28 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPAND        Y12, Y0, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPAND        Y12, Y0, Y3
+	VMINPS       Y3, Y13, Y3
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
@@ -1524,36 +1351,28 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
+	VPAND        Y12, Y0, Y2
+	VMINPS       Y2, Y13, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y14, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
+	VPAND        Y12, Y0, Y3
+	VMINPS       Y3, Y13, Y3
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y14, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y14, Y0, Y0
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VMULPS       Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
@@ -1578,84 +1397,68 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      128(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VMINPS       Y3, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+32(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+36(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VMINPS       Y4, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+32(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS step+36(FP), Y6
-	VPADDD       Y6, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VMINPS       Y5, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+32(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VBROADCASTSS step+36(FP), Y7
-	VPADDD       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   128(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 80(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   160(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y3
+	VMINPS    Y3, Y13, Y3
+	VPAND     Y11, Y3, Y4
+	VPMAXUD   Y15, Y4, Y4
+	VPADDD    Y14, Y4, Y4
+	VADDPS    Y4, Y3, Y3
+	VSUBPS    Y4, Y3, Y3
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y3, Y3
+	VMULPS    Y1, Y3, Y3
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 96(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   192(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y4
+	VMINPS    Y4, Y13, Y4
+	VPAND     Y11, Y4, Y5
+	VPMAXUD   Y15, Y5, Y5
+	VPADDD    Y14, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VSUBPS    Y5, Y4, Y4
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VMULPS    Y1, Y4, Y4
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 112(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   224(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VMINPS    Y5, Y13, Y5
+	VPAND     Y11, Y5, Y6
+	VPMAXUD   Y15, Y6, Y6
+	VPADDD    Y14, Y6, Y6
+	VADDPS    Y6, Y5, Y5
+	VSUBPS    Y6, Y5, Y5
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y5, Y5
+	VMULPS    Y1, Y5, Y5
 
 lanetailrarenarrow:
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
@@ -1702,9 +1505,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3
 TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most
-	// per group: Y14 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x80000000, 0x7fff, table, 0x7fc00000
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per group: Y11 scale
+	// loaded at each use: least, step, recip, 0x7fff, table, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -1712,6 +1515,9 @@ TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-72
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -1720,7 +1526,7 @@ TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y11
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
@@ -1730,139 +1536,123 @@ grouploop:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
 	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
 	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(DX), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y10, Y2
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y10, Y2
-	VPADDD       Y1, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y9, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y9, Y3
-	VPADDD       Y1, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y14, Y5, Y5
-	VPCMPEQD     Y7, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y3
-	VPACKSSDW    Y0, Y8, Y8
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y8, Y8
-	VPERMD       Y8, Y3, Y8
-	VPABSB       Y8, Y8
-	VMOVUPS      Y8, (SI)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
 
 groupback:
 	ADDQ $+64, DI
@@ -1941,147 +1731,131 @@ piece5:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
 	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
 	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    128(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    144(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VPCMPEQD     Y1, Y8, Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VPCMPEQD     Y3, Y0, Y0
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VPCMPEQD     Y5, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y6, Y6
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y6, Y6
+	VADDPS       Y6, Y2, Y9
+	VSUBPS       Y6, Y9, Y9
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y9, Y9
+	VMULPS       Y11, Y9, Y9
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y14, Y5, Y5
-	VPCMPEQD     Y7, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y6, Y6
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y6, Y6
+	VADDPS       Y6, Y3, Y10
+	VSUBPS       Y6, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y9, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y0, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y9, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y9, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVUPS      constantsAVX2<>+20(SB), Y3
-	VPACKSSDW    Y0, Y8, Y8
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y8, Y8
-	VPERMD       Y8, Y3, Y8
-	VPABSB       Y8, Y8
-	VMOVUPS      Y8, 64(SP)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, 64(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -2197,145 +1971,129 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
 	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
 	VBROADCASTSS 4(R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS 4(R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(DX), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS 4(R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y10, Y2
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y10, Y2
-	VPADDD       Y1, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y9, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y9, Y3
-	VPADDD       Y1, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VPCMPEQD     Y7, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y10, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y3
-	VPACKSSDW    Y0, Y8, Y8
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y8, Y8
-	VPERMD       Y8, Y3, Y8
-	VPABSB       Y8, Y8
-	VMOVUPS      Y8, (SI)
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -2364,138 +2122,122 @@ laneloop:
 	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (BX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(R8), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(BX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VPMOVZXWD    32(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      64(R8), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(BX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VPMOVZXWD    48(DX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      96(R8), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(BX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VPCMPEQD     Y2, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y14, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y14, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y3, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y3, Y5
-	VPADDD       Y1, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VPCMPEQD     Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VPCMPEQD     Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y11, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y11, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y10, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y10, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y5
+	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y7, Y7
-	VPOR         Y7, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPCMPEQD     Y11, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VPCMPEQD     Y0, Y3, Y3
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VMULPS       Y9, Y7, Y7
+	VPCMPEQD     Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y3
-	VPACKSSDW    Y0, Y10, Y10
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y10, Y10
-	VPERMD       Y10, Y3, Y10
-	VPABSB       Y10, Y10
-	VMOVUPS      Y10, (SI)
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 laneback:
 	ADDQ $+64, DI
@@ -2745,146 +2487,130 @@ piece30:
 	VMOVUPS      288(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      160(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      320(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      192(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VPMOVZXWD    128(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      352(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      224(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VPMOVZXWD    144(SP), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      384(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      256(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      192(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      224(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      256(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VPCMPEQD     Y2, Y10, Y10
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VPCMPEQD     Y5, Y0, Y0
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y2, Y2
+	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y5
-	VSUBPS       Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y9, Y5, Y5
-	VPCMPEQD     Y8, Y1, Y1
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VPCMPEQD     Y0, Y3, Y3
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y4, Y4
-	VADDPS       Y4, Y2, Y6
-	VSUBPS       Y4, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y7, Y7
-	VPOR         Y7, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VPCMPEQD     Y11, Y2, Y2
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VMULPS       Y9, Y7, Y7
+	VPCMPEQD     Y0, Y4, Y4
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y14, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y14, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y3, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y11, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y11, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y10, Y8
 	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y4, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y0, Y8, Y8
 	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y3, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y3, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVUPS      constantsAVX2<>+20(SB), Y3
-	VPACKSSDW    Y0, Y10, Y10
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y10, Y10
-	VPERMD       Y10, Y3, Y10
-	VPABSB       Y10, Y10
-	VMOVUPS      Y10, 64(SP)
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 64(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -2989,41 +2715,35 @@ laneend:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
@@ -3046,41 +2766,35 @@ grouprare:
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y13, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y14, Y8, Y8
+	VMULPS       Y11, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
@@ -3113,85 +2827,73 @@ grouprare:
 grouptailrare:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y13, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y14, Y8, Y8
+	VMULPS       Y11, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	CMPQ         R9, $+25
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y7, Y9
+	VPAND        Y13, Y7, Y9
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y9, Y9
 	VADDPS       Y9, Y7, Y10
 	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
+	VMULPS       Y11, Y10, Y10
 	VCMPPS       $0x00, Y1, Y7, Y7
 
 grouptailrarenarrow:
@@ -3245,41 +2947,35 @@ grouptailrarenarrow:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
@@ -3302,41 +2998,35 @@ short2rare:
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
+	VMULPS       Y10, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y13, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y10, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
@@ -3371,19 +3061,16 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -3391,19 +3078,16 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y6
+	VPAND        Y13, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
@@ -3430,19 +3114,16 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y5, Y5
@@ -3450,19 +3131,16 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
+	VPAND        Y13, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
@@ -3499,19 +3177,16 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -3521,19 +3196,16 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y6
+	VPAND        Y13, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
@@ -3543,19 +3215,16 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
+	VPAND        Y13, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
@@ -3565,19 +3234,16 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      256(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y8, Y10
+	VPAND        Y13, Y8, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y8, Y11
 	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPAND        Y10, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y11, Y11
 	VMULPS       Y1, Y11, Y11
 	VCMPPS       $0x00, Y2, Y8, Y8
@@ -3634,9 +3300,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, BMI2, FMA3
 TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most
-	// per group: Y14 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x80000000, 0x7fff, 0x7fc00000
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per group: Y11 scale
+	// loaded at each use: least, step, recip, 0x7fff, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -3644,6 +3310,9 @@ TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-72
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -3652,7 +3321,7 @@ TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y11
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
@@ -3662,139 +3331,123 @@ grouploop:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
 	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
 	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(DX), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y10, Y2
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y10, Y2
-	VPADDD       Y1, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y9, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y9, Y3
-	VPADDD       Y1, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y14, Y5, Y5
-	VPCMPEQD     Y7, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y8, AX
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 groupback:
@@ -3874,147 +3527,131 @@ piece5:
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
 	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    96(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
 	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    112(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    128(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VPCMPEQD     Y1, Y8, Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VPCMPEQD     Y3, Y0, Y0
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VPCMPEQD     Y5, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y6, Y6
+	VBROADCASTSS step+44(FP), Y9
+	VPADDD       Y9, Y6, Y6
+	VADDPS       Y6, Y2, Y9
+	VSUBPS       Y6, Y9, Y9
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y9, Y9
+	VMULPS       Y11, Y9, Y9
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y14, Y5, Y5
-	VPCMPEQD     Y7, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y6, Y6
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y6, Y6
+	VADDPS       Y6, Y3, Y10
+	VSUBPS       Y6, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y9, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y9, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y10, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y0, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y9, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y9, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
-	VMOVMSKPS    Y8, AX
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 66(SP)
+	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 67(SP)
 
 grouptailback:
@@ -4108,145 +3745,129 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R8), Y1
 	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
 	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
 	VBROADCASTSS 4(R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS 4(R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(DX), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS 4(R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y10, Y2
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y10, Y2
-	VPADDD       Y1, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y9, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y9, Y3
-	VPADDD       Y1, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VPCMPEQD     Y7, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y10, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y8, AX
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 short2back:
@@ -4276,138 +3897,122 @@ laneloop:
 	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (BX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(R8), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(BX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VPMOVZXWD    32(DX), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      64(R8), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(BX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VPMOVZXWD    48(DX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      96(R8), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(BX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VPCMPEQD     Y2, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPSLLD       $0x0f, Y14, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y14, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y3, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y3, Y5
-	VPADDD       Y1, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VPCMPEQD     Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VPCMPEQD     Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y11, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y11, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y10, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y10, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
-	VADDPS       Y4, Y2, Y5
+	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y7, Y7
-	VPOR         Y7, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPCMPEQD     Y11, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VPCMPEQD     Y0, Y3, Y3
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VMULPS       Y9, Y7, Y7
+	VPCMPEQD     Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
 	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
 	VPSRLD       $0x10, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
-	VMOVMSKPS    Y10, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, (SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -4658,146 +4263,130 @@ piece26:
 	VMOVUPS      272(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      144(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VPMOVZXWD    96(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      304(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      176(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VPMOVZXWD    112(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VMOVUPS      336(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      208(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VPMOVZXWD    128(SP), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      368(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      240(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      304(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      176(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      336(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      208(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      368(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      240(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VPCMPEQD     Y2, Y10, Y10
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VPCMPEQD     Y5, Y0, Y0
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y2, Y2
+	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
-	VPADDD       Y5, Y2, Y2
-	VADDPS       Y2, Y1, Y5
-	VSUBPS       Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y9, Y5, Y5
-	VPCMPEQD     Y8, Y1, Y1
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VPCMPEQD     Y0, Y3, Y3
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y2, Y4
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y4, Y4
-	VBROADCASTSS step+44(FP), Y6
-	VPADDD       Y6, Y4, Y4
-	VADDPS       Y4, Y2, Y6
-	VSUBPS       Y4, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y7, Y7
-	VPOR         Y7, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VPCMPEQD     Y11, Y2, Y2
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y7, Y7
+	VMULPS       Y9, Y7, Y7
+	VPCMPEQD     Y0, Y4, Y4
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPSLLD       $0x0f, Y14, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y14, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
-	VPSLLD       $0x0f, Y3, Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y11, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y11, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y10, Y8
 	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y3, Y8
-	VPADDD       Y4, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y0, Y8, Y8
 	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SP)
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y3, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
+	VPACKUSDW    Y8, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, (SP)
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y3, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
-	VMOVMSKPS    Y10, AX
-	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 65(SP)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 66(SP)
+	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 67(SP)
 
 lanetailback:
@@ -4878,41 +4467,35 @@ laneend:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
@@ -4935,41 +4518,35 @@ grouprare:
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y13, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y14, Y8, Y8
+	VMULPS       Y11, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
@@ -5003,85 +4580,73 @@ grouprare:
 grouptailrare:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y13, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y14, Y8, Y8
+	VMULPS       Y11, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	CMPQ         R9, $+25
 	JLT          grouptailrarenarrow
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y7, Y9
+	VPAND        Y13, Y7, Y9
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS step+44(FP), Y10
 	VPADDD       Y10, Y9, Y9
 	VADDPS       Y9, Y7, Y10
 	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
+	VMULPS       Y11, Y10, Y10
 	VCMPPS       $0x00, Y1, Y7, Y7
 
 grouptailrarenarrow:
@@ -5136,41 +4701,35 @@ grouptailrarenarrow:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y3, Y5
+	VPAND        Y13, Y3, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y3, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
@@ -5193,41 +4752,35 @@ short2rare:
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
+	VMULPS       Y10, Y6, Y6
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y13, Y5, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y5, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
-	VMULPS       Y13, Y8, Y8
+	VMULPS       Y10, Y8, Y8
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VBROADCASTSS constantsAVX2<>+16(SB), Y1
@@ -5263,19 +4816,16 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -5283,19 +4833,16 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y6
+	VPAND        Y13, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
@@ -5322,19 +4869,16 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y5, Y5
@@ -5342,19 +4886,16 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
+	VPAND        Y13, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
@@ -5392,19 +4933,16 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      144(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y3, Y3
@@ -5414,19 +4952,16 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      176(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y4, Y6
+	VPAND        Y13, Y4, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y4, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x00, Y2, Y4, Y4
@@ -5436,19 +4971,16 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      208(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y6, Y8
+	VPAND        Y13, Y6, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VBROADCASTSS step+44(FP), Y9
 	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y6, Y9
 	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x00, Y2, Y6, Y6
@@ -5458,19 +4990,16 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      240(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y8, Y10
+	VPAND        Y13, Y8, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VBROADCASTSS step+44(FP), Y11
 	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y8, Y11
 	VSUBPS       Y10, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+0(SB), Y10
-	VPAND        Y10, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y11, Y11
 	VMULPS       Y1, Y11, Y11
 	VCMPPS       $0x00, Y2, Y8, Y8
@@ -5524,9 +5053,9 @@ lanetailrarenarrow:
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x80000000
-DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+8(SB)/4, $0x80000000
 DATA constantsAVX2<>+12(SB)/4, $0x00007fff
 DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+20(SB)/4, $0x00000000

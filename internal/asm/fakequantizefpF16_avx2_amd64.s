@@ -8,16 +8,19 @@
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·FakeQuantizeFpF16AVX2(SB), $384-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x80000000
-	// per group: Y13 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000
+	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
+	// per group: Y9 scale, Y8 recip
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS step+36(FP), Y14
+	VBROADCASTSS most+40(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -26,110 +29,83 @@ TEXT ·FakeQuantizeFpF16AVX2(SB), $384-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y8
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    32(SI), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    48(SI), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y13, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 
 groupback:
 	ADDQ $+64, DI
@@ -204,109 +180,81 @@ piece4:
 
 piece5:
 	VCVTPH2PS    64(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    80(SP), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    96(SP), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    112(SP), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    80(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SP)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y13, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
 
 grouptailnarrow:
 grouptailback:
@@ -380,106 +328,80 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    32(SI), Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y12, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    48(SI), Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y12, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y6, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y6, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y12, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -506,100 +428,80 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(BX), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(DX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VCVTPH2PS    32(SI), Y4
-	VMOVUPS      64(BX), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(DX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VCVTPH2PS    48(SI), Y7
-	VMOVUPS      96(BX), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(DX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(DX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(DX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
 	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y10
-	VBROADCASTSS least+32(FP), Y13
-	VPMAXUD      Y13, Y10, Y10
-	VBROADCASTSS step+36(FP), Y13
-	VPADDD       Y13, Y10, Y10
-	VADDPS       Y10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS step+36(FP), Y2
-	VPADDD       Y2, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y6, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y8, Y8
-	VMULPS       Y9, Y8, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 32(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y11, Y11
-	VPMINUD      Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y11, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y11, Y11
-	VSUBPS       Y0, Y11, Y11
-	VPAND        Y14, Y7, Y7
-	VPOR         Y7, Y11, Y11
-	VMULPS       Y12, Y11, Y11
-	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, 48(DI)
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VPAND        Y12, Y6, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VPAND        Y12, Y8, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 
 laneback:
 	ADDQ $+64, DI
@@ -847,106 +749,86 @@ piece25:
 	VMOVUPS      256(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      128(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VCVTPH2PS    80(SP), Y1
-	VMOVUPS      288(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      160(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VCVTPH2PS    96(SP), Y4
-	VMOVUPS      320(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      192(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VCVTPH2PS    112(SP), Y7
-	VMOVUPS      352(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      224(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      192(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      224(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
 	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y10
-	VBROADCASTSS least+32(FP), Y13
-	VPMAXUD      Y13, Y10, Y10
-	VBROADCASTSS step+36(FP), Y13
-	VPADDD       Y13, Y10, Y10
-	VADDPS       Y10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS step+36(FP), Y2
-	VPADDD       Y2, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y6, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y8, Y8
-	VMULPS       Y9, Y8, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 32(SP)
+	VPAND        Y12, Y6, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y11, Y11
-	VPMINUD      Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y11, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y11, Y11
-	VSUBPS       Y0, Y11, Y11
-	VPAND        Y14, Y7, Y7
-	VPOR         Y7, Y11, Y11
-	VMULPS       Y12, Y11, Y11
-	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, 48(SP)
+	VPAND        Y12, Y8, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
 
 lanetailnarrow:
 lanetailback:
@@ -1008,400 +890,320 @@ laneend:
 	RET
 
 grouprare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          groupback
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(DI)
+	JMP       groupback
 
 grouptailrare:
-	VCVTPH2PS    64(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
+	VCVTPH2PS 64(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SP)
+	CMPQ      R8, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SP)
+	CMPQ      R8, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SP)
+	CMPQ      R8, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SP)
 
 grouptailrarenarrow:
 	JMP grouptailback
 
 short2rare:
-	VCVTPH2PS    (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	JMP          short2back
+	VCVTPH2PS (SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VDIVPS    Y9, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y9, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VDIVPS    Y8, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VDIVPS    Y8, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VMINPS    Y1, Y13, Y1
+	VPAND     Y11, Y1, Y2
+	VPMAXUD   Y15, Y2, Y2
+	VPADDD    Y14, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VSUBPS    Y2, Y1, Y1
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y1, Y1
+	VMULPS    Y8, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(DI)
+	JMP       short2back
 
 lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(DI)
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 48(DI)
-	JMP          laneback
+	VCVTPH2PS (SI), Y0
+	VMOVUPS   (DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (DI)
+	VCVTPH2PS 16(SI), Y0
+	VMOVUPS   32(DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(DI)
+	VCVTPH2PS 32(SI), Y0
+	VMOVUPS   64(DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(DI)
+	VCVTPH2PS 48(SI), Y0
+	VMOVUPS   96(DX), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(DI)
+	JMP       laneback
 
 lanetailrare:
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      128(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    96(SP), Y0
-	VMOVUPS      192(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VCVTPH2PS    112(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 48(SP)
+	VCVTPH2PS 64(SP), Y0
+	VMOVUPS   128(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SP)
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 80(SP), Y0
+	VMOVUPS   160(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SP)
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 96(SP), Y0
+	VMOVUPS   192(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SP)
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 112(SP), Y0
+	VMOVUPS   224(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VPAND     Y12, Y0, Y2
+	VMINPS    Y2, Y13, Y2
+	VPAND     Y11, Y2, Y3
+	VPMAXUD   Y15, Y3, Y3
+	VPADDD    Y14, Y3, Y3
+	VADDPS    Y3, Y2, Y2
+	VSUBPS    Y3, Y2, Y2
+	VPAND     Y10, Y0, Y0
+	VPOR      Y0, Y2, Y2
+	VMULPS    Y1, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SP)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -1410,9 +1212,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most
-	// per group: Y14 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x80000000, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: least, step, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -1420,6 +1222,9 @@ TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $416-72
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -1428,125 +1233,102 @@ TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $416-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VCVTPH2PS    (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    16(DX), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    32(DX), Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    48(DX), Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, (DI)
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(DI)
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y14, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VPCMPEQD     Y7, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
-	VPACKSSDW    Y0, Y8, Y8
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y8, Y8
-	VPERMD       Y8, Y3, Y8
-	VPABSB       Y8, Y8
-	VMOVUPS      Y8, (SI)
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
 
 groupback:
 	ADDQ $+64, DI
@@ -1622,126 +1404,102 @@ piece4:
 
 piece5:
 	VCVTPH2PS    96(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    112(SP), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    128(SP), Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    144(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VCVTPH2PS    128(SP), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VCVTPH2PS    144(SP), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, (SP)
-	VPCMPEQD     Y1, Y8, Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (SP)
+	VPCMPEQD     Y0, Y5, Y5
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(SP)
-	VPCMPEQD     Y3, Y0, Y0
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(SP)
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	VPCMPEQD     Y5, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SP)
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y14, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SP)
-	VPCMPEQD     Y7, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(SP)
+	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+12(SB), Y3
-	VPACKSSDW Y0, Y8, Y8
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y8, Y8
-	VPERMD    Y8, Y3, Y8
-	VPABSB    Y8, Y8
-	VMOVUPS   Y8, 64(SP)
+	VMOVUPS   constantsAVX2<>+12(SB), Y0
+	VPACKSSDW Y1, Y5, Y5
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y5, Y5
+	VPERMD    Y5, Y0, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, 64(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -1857,121 +1615,99 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VCVTPH2PS    (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    16(DX), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    32(DX), Y4
-	VBROADCASTSS 4(R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS 4(R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    48(DX), Y6
-	VBROADCASTSS 4(R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS 4(R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, (DI)
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(DI)
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VPCMPEQD     Y7, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
-	VPACKSSDW    Y0, Y8, Y8
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y8, Y8
-	VPERMD       Y8, Y3, Y8
-	VPABSB       Y8, Y8
-	VMOVUPS      Y8, (SI)
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -1999,115 +1735,99 @@ laneloop:
 	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (BX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(R8), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(BX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VCVTPH2PS    32(DX), Y4
-	VMOVUPS      64(R8), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(BX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VCVTPH2PS    48(DX), Y7
-	VMOVUPS      96(R8), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(BX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VCVTPS2PH    $0x00, Y14, X14
-	VMOVUPS      X14, (DI)
-	VPCMPEQD     Y2, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VPCMPEQD     Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y7, Y7
-	VPOR         Y7, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VPCMPEQD     Y11, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
-	VPACKSSDW    Y0, Y10, Y10
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VCVTPS2PH    $0x00, Y11, X11
+	VMOVUPS      X11, (DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VCVTPS2PH    $0x00, Y10, X10
+	VMOVUPS      X10, 16(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y9, Y6, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 48(DI)
+	VPCMPEQD     Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y10, Y10
-	VPERMD       Y10, Y3, Y10
-	VPABSB       Y10, Y10
-	VMOVUPS      Y10, (SI)
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 laneback:
 	ADDQ $+64, DI
@@ -2356,123 +2076,107 @@ piece30:
 	VMOVUPS      288(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      160(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VCVTPH2PS    112(SP), Y1
-	VMOVUPS      320(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      192(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VCVTPH2PS    128(SP), Y4
-	VMOVUPS      352(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      224(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VCVTPH2PS    144(SP), Y7
-	VMOVUPS      384(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      256(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      192(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      224(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VCVTPH2PS    144(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      256(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VCVTPS2PH    $0x00, Y14, X14
-	VMOVUPS      X14, (SP)
-	VPCMPEQD     Y2, Y10, Y10
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VCVTPS2PH    $0x00, Y11, X11
+	VMOVUPS      X11, (SP)
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	VPCMPEQD     Y5, Y0, Y0
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VCVTPS2PH    $0x00, Y10, X10
+	VMOVUPS      X10, 16(SP)
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	VPCMPEQD     Y8, Y1, Y1
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SP)
+	VPCMPEQD     Y0, Y3, Y3
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y7, Y7
-	VPOR         Y7, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SP)
-	VPCMPEQD     Y11, Y2, Y2
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y9, Y6, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 48(SP)
+	VPCMPEQD     Y0, Y4, Y4
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+12(SB), Y3
-	VPACKSSDW Y0, Y10, Y10
+	VMOVUPS   constantsAVX2<>+12(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y10, Y10
-	VPERMD    Y10, Y3, Y10
-	VPABSB    Y10, Y10
-	VMOVUPS   Y10, 64(SP)
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, 64(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -2576,82 +2280,70 @@ laneend:
 
 grouprare:
 	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y14, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
@@ -2666,88 +2358,76 @@ grouprare:
 
 grouptailrare:
 	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	CMPQ         R9, $+25
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    144(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y14, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
@@ -2764,82 +2444,70 @@ grouptailrarenarrow:
 
 short2rare:
 	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
+	VMULPS       Y10, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
@@ -2856,19 +2524,16 @@ lanerare:
 	VCVTPH2PS    (DX), Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -2877,19 +2542,16 @@ lanerare:
 	VCVTPH2PS    16(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -2898,19 +2560,16 @@ lanerare:
 	VCVTPH2PS    32(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -2919,19 +2578,16 @@ lanerare:
 	VCVTPH2PS    48(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
@@ -2950,19 +2606,16 @@ lanetailrare:
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -2973,19 +2626,16 @@ lanetailrare:
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      192(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -2996,19 +2646,16 @@ lanetailrare:
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      224(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -3019,19 +2666,16 @@ lanetailrare:
 	VCVTPH2PS    144(SP), Y0
 	VMOVUPS      256(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
@@ -3052,9 +2696,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, BMI2, F16C, FMA3
 TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most
-	// per group: Y14 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x80000000
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: least, step
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -3062,6 +2706,9 @@ TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $400-72
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -3070,125 +2717,102 @@ TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $400-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VCVTPH2PS    (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    16(DX), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    32(DX), Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    48(DX), Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, (DI)
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(DI)
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y14, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VPCMPEQD     Y7, Y2, Y2
-	VMOVMSKPS    Y8, AX
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 groupback:
@@ -3265,126 +2889,102 @@ piece4:
 
 piece5:
 	VCVTPH2PS    80(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    96(SP), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    112(SP), Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    128(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VCVTPH2PS    96(SP), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VCVTPH2PS    112(SP), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VCVTPH2PS    128(SP), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, (SP)
-	VPCMPEQD     Y1, Y8, Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (SP)
+	VPCMPEQD     Y0, Y5, Y5
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(SP)
-	VPCMPEQD     Y3, Y0, Y0
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(SP)
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	VPCMPEQD     Y5, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SP)
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y14, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SP)
-	VPCMPEQD     Y7, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(SP)
+	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
-	VMOVMSKPS Y8, AX
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 64(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 65(SP)
 	VMOVMSKPS Y1, AX
-	MOVB      AL, 66(SP)
+	MOVB      AL, 65(SP)
 	VMOVMSKPS Y2, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 67(SP)
 
 grouptailback:
@@ -3478,121 +3078,99 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VCVTPH2PS    (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VCVTPH2PS    16(DX), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VCVTPH2PS    32(DX), Y4
-	VBROADCASTSS 4(R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS 4(R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VCVTPH2PS    48(DX), Y6
-	VBROADCASTSS 4(R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS 4(R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, (DI)
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(DI)
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VPCMPEQD     Y7, Y2, Y2
-	VMOVMSKPS    Y8, AX
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 16(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 48(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 short2back:
@@ -3621,115 +3199,99 @@ laneloop:
 	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (BX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VCVTPH2PS    16(DX), Y1
-	VMOVUPS      32(R8), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(BX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VCVTPH2PS    32(DX), Y4
-	VMOVUPS      64(R8), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(BX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VCVTPH2PS    48(DX), Y7
-	VMOVUPS      96(R8), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(BX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    16(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    32(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VCVTPH2PS    48(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VCVTPS2PH    $0x00, Y14, X14
-	VMOVUPS      X14, (DI)
-	VPCMPEQD     Y2, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(DI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(DI)
-	VPCMPEQD     Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y7, Y7
-	VPOR         Y7, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(DI)
-	VPCMPEQD     Y11, Y2, Y2
-	VMOVMSKPS    Y10, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VCVTPS2PH    $0x00, Y11, X11
+	VMOVUPS      X11, (DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VCVTPS2PH    $0x00, Y10, X10
+	VMOVUPS      X10, 16(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y9, Y6, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 48(DI)
+	VPCMPEQD     Y0, Y4, Y4
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, (SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -3979,123 +3541,107 @@ piece26:
 	VMOVUPS      272(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      144(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VCVTPH2PS    96(SP), Y1
-	VMOVUPS      304(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      176(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VCVTPH2PS    112(SP), Y4
-	VMOVUPS      336(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      208(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VCVTPH2PS    128(SP), Y7
-	VMOVUPS      368(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      240(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      304(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      176(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      336(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      208(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VCVTPH2PS    128(SP), Y0
+	VMOVUPS      368(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      240(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VCVTPS2PH    $0x00, Y14, X14
-	VMOVUPS      X14, (SP)
-	VPCMPEQD     Y2, Y10, Y10
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VCVTPS2PH    $0x00, Y11, X11
+	VMOVUPS      X11, (SP)
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SP)
-	VPCMPEQD     Y5, Y0, Y0
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VCVTPS2PH    $0x00, Y10, X10
+	VMOVUPS      X10, 16(SP)
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SP)
-	VPCMPEQD     Y8, Y1, Y1
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SP)
+	VPCMPEQD     Y0, Y3, Y3
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y7, Y7
-	VPOR         Y7, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SP)
-	VPCMPEQD     Y11, Y2, Y2
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y9, Y6, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 48(SP)
+	VPCMPEQD     Y0, Y4, Y4
 
 lanetailnarrow:
-	VMOVMSKPS Y10, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 65(SP)
 	VMOVMSKPS Y1, AX
-	MOVB      AL, 66(SP)
+	MOVB      AL, 64(SP)
 	VMOVMSKPS Y2, AX
+	MOVB      AL, 65(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 66(SP)
+	VMOVMSKPS Y4, AX
 	MOVB      AL, 67(SP)
 
 lanetailback:
@@ -4175,82 +3721,70 @@ laneend:
 
 grouprare:
 	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y14, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
@@ -4266,88 +3800,76 @@ grouprare:
 
 grouptailrare:
 	VCVTPH2PS    80(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    96(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    112(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	CMPQ         R9, $+25
 	JLT          grouptailrarenarrow
 	VCVTPH2PS    128(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y14, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
@@ -4365,82 +3887,70 @@ grouptailrarenarrow:
 
 short2rare:
 	VCVTPH2PS    (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VCVTPS2PH    $0x00, Y4, X4
 	VMOVUPS      X4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
 	VMOVUPS      X5, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
+	VMULPS       Y10, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y10, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
@@ -4458,19 +3968,16 @@ lanerare:
 	VCVTPH2PS    (DX), Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -4479,19 +3986,16 @@ lanerare:
 	VCVTPH2PS    16(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -4500,19 +4004,16 @@ lanerare:
 	VCVTPH2PS    32(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -4521,19 +4022,16 @@ lanerare:
 	VCVTPH2PS    48(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
@@ -4553,19 +4051,16 @@ lanetailrare:
 	VCVTPH2PS    80(SP), Y0
 	VMOVUPS      144(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCVTPS2PH    $0x00, Y5, X5
@@ -4576,19 +4071,16 @@ lanetailrare:
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      176(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VCVTPS2PH    $0x00, Y6, X6
@@ -4599,19 +4091,16 @@ lanetailrare:
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      208(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCVTPS2PH    $0x00, Y7, X7
@@ -4622,19 +4111,16 @@ lanetailrare:
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      240(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VCVTPS2PH    $0x00, Y8, X8
@@ -4652,9 +4138,9 @@ lanetailrarenarrow:
 	MOVB      AL, 67(SP)
 	JMP       lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x80000000
-DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+8(SB)/4, $0x80000000
 DATA constantsAVX2<>+12(SB)/4, $0x00000000
 DATA constantsAVX2<>+16(SB)/4, $0x00000004
 DATA constantsAVX2<>+20(SB)/4, $0x00000001

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
-	// vector registers in use at once: 26
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -40,120 +40,116 @@ groups:
 	CMP $64, R4
 	BLT grouploop
 	FMOVD (R1), F0
-	WORD $0x0e217816 // fcvtl v22.4s, v0.4h
-	WORD $0x6e37dec0 // fmul v0.4s, v22.4s, v23.4s
-	VMOV V22.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V21.B16
-	VFMLA V23.S4, V1.S4, V21.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLS V23.S4, V0.S4, V22.S4
 	FMOVD 8(R1), F0
-	WORD $0x0e217814 // fcvtl v20.4s, v0.4h
-	WORD $0x6e37de80 // fmul v0.4s, v20.4s, v23.4s
-	VMOV V20.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V19.B16
-	VFMLA V23.S4, V1.S4, V19.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLS V23.S4, V0.S4, V21.S4
 	FMOVD 16(R1), F0
-	WORD $0x0e217812 // fcvtl v18.4s, v0.4h
-	WORD $0x6e37de40 // fmul v0.4s, v18.4s, v23.4s
-	VMOV V18.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V23.S4, V1.S4, V17.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLS V23.S4, V0.S4, V20.S4
 	FMOVD 24(R1), F0
-	WORD $0x0e217810 // fcvtl v16.4s, v0.4h
-	WORD $0x6e37de00 // fmul v0.4s, v16.4s, v23.4s
-	VMOV V16.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V15.B16
-	VFMLA V23.S4, V1.S4, V15.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLS V23.S4, V0.S4, V19.S4
 groupahead:
 	FMOVD 32(R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 40(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 48(R1), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 56(R1), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e33f6a8 // fmax v8.4s, v21.4s, v19.4s
-	WORD $0x4e2ff629 // fmax v9.4s, v17.4s, v15.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V1.S4
+	FMOVD 40(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V2.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V2.S4
+	FMOVD 48(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V3.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V3.S4
+	FMOVD 56(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V4.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V4.S4
+	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
+	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouploop
-	VAND V27.B16, V21.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	VAND V25.B16, V22.B16, V9.B16
-	VORR V9.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, (R0)
-	VAND V27.B16, V19.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	VAND V25.B16, V20.B16, V9.B16
-	VORR V9.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 8(R0)
-	VAND V27.B16, V17.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	VAND V25.B16, V18.B16, V9.B16
-	VORR V9.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 16(R0)
-	VAND V27.B16, V15.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	VAND V25.B16, V16.B16, V9.B16
-	VORR V9.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 24(R0)
-	VMOV V1.B16, V21.B16
-	VMOV V0.B16, V22.B16
-	VMOV V3.B16, V19.B16
-	VMOV V2.B16, V20.B16
-	VMOV V5.B16, V17.B16
-	VMOV V4.B16, V18.B16
-	VMOV V7.B16, V15.B16
-	VMOV V6.B16, V16.B16
+	VAND V27.B16, V22.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VAND V25.B16, V22.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	VAND V27.B16, V21.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VAND V25.B16, V21.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	VAND V27.B16, V20.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VAND V25.B16, V20.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	VAND V27.B16, V19.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VAND V25.B16, V19.B16, V5.B16
+	VORR V5.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUB $16, R4, R4
@@ -163,81 +159,81 @@ grouploop:
 	FMOVD (R1), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 16(R1), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 24(R1), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V1.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V2.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V2.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V3.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V3.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V4.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	VAND V27.B16, V3.B16, V3.B16
-	VUMIN V28.S4, V3.S4, V3.S4
-	VAND V26.B16, V3.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	VAND V27.B16, V1.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V5.S4
-	VAND V26.B16, V5.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
-	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V5.B16, V5.B16
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	VAND V27.B16, V7.B16, V7.B16
-	VUMIN V28.S4, V7.S4, V7.S4
-	VAND V26.B16, V7.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(R0)
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -270,87 +266,87 @@ piece4:
 	FMOVD 48(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 56(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 64(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 72(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V1.S4
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V2.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V2.S4
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V3.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V3.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V4.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	VAND V27.B16, V1.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V3.B16
-	VUMIN V28.S4, V3.S4, V3.S4
-	VAND V26.B16, V3.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V5.S4
-	VAND V26.B16, V5.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
-	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V5.B16, V5.B16
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V7.B16, V7.B16
-	VUMIN V28.S4, V7.S4, V7.S4
-	VAND V26.B16, V7.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 grouptailnarrow:
 grouptailback:
 	ADD $16, RSP, R16
@@ -389,87 +385,87 @@ laneloop:
 	FMOVQ (R3), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ (R2), F3
-	VMOV V0.B16, V4.B16
-	VFMLS V3.S4, V2.S4, V4.S4
-	VFMLA V1.S4, V4.S4, V2.S4
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R3), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 16(R2), F6
-	VMOV V1.B16, V7.B16
-	VFMLS V6.S4, V5.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V5.S4
-	FMOVD 16(R1), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 32(R3), F7
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	FMOVQ 32(R2), F9
-	VMOV V4.B16, V10.B16
-	VFMLS V9.S4, V8.S4, V10.S4
-	VFMLA V7.S4, V10.S4, V8.S4
-	FMOVD 24(R1), F7
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	FMOVQ 48(R3), F10
-	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
-	FMOVQ 48(R2), F12
-	VMOV V7.B16, V13.B16
-	VFMLS V12.S4, V11.S4, V13.S4
-	VFMLA V10.S4, V13.S4, V11.S4
-	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
-	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
-	WORD $0x6e30f94a // fmaxv s10, v10.4s
-	FCMPS F10, F10
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVD 8(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R2), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVD 16(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R3), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R2), F7
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	FMOVD 24(R1), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R2), F9
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V8.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V2.S4
-	VAND V26.B16, V2.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V5.S4
-	VAND V26.B16, V5.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
-	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	VAND V27.B16, V8.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V8.S4
-	VAND V26.B16, V8.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	WORD $0x4ea0d508 // fsub v8.4s, v8.4s, v0.4s
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, (R0)
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V8.B16, V8.B16
-	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 16(R0)
-	VAND V27.B16, V11.B16, V11.B16
-	VUMIN V28.S4, V11.S4, V11.S4
-	VAND V26.B16, V11.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
-	WORD $0x4ea0d56b // fsub v11.4s, v11.4s, v0.4s
-	VAND V25.B16, V7.B16, V7.B16
-	VORR V7.B16, V11.B16, V11.B16
-	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, 24(R0)
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 8(R0)
+	VAND V27.B16, V6.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V0.B16, V0.B16
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(R0)
+	VAND V27.B16, V8.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V8.B16, V8.B16
+	VORR V8.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(R0)
 laneback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -556,93 +552,93 @@ piece20:
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 80(RSP), F3
-	VMOV V0.B16, V4.B16
-	VFMLS V3.S4, V2.S4, V4.S4
-	VFMLA V1.S4, V4.S4, V2.S4
-	FMOVD 56(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 160(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 96(RSP), F6
-	VMOV V1.B16, V7.B16
-	VFMLS V6.S4, V5.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V5.S4
-	FMOVD 64(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 176(RSP), F7
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	FMOVQ 112(RSP), F9
-	VMOV V4.B16, V10.B16
-	VFMLS V9.S4, V8.S4, V10.S4
-	VFMLA V7.S4, V10.S4, V8.S4
-	FMOVD 72(RSP), F7
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	FMOVQ 192(RSP), F10
-	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
-	FMOVQ 128(RSP), F12
-	VMOV V7.B16, V13.B16
-	VFMLS V12.S4, V11.S4, V13.S4
-	VFMLA V10.S4, V13.S4, V11.S4
-	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
-	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
-	WORD $0x6e30f94a // fmaxv s10, v10.4s
-	FCMPS F10, F10
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVD 56(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVD 64(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F7
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F9
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V8.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V2.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V2.S4
-	VAND V26.B16, V2.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V5.S4
-	VAND V26.B16, V5.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
-	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e26dca5 // fmul v5.4s, v5.4s, v6.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V8.S4
-	VAND V26.B16, V8.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	WORD $0x4ea0d508 // fsub v8.4s, v8.4s, v0.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V8.B16, V8.B16
-	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 32(RSP)
+	VAND V27.B16, V6.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V0.B16, V0.B16
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V11.B16, V11.B16
-	VUMIN V28.S4, V11.S4, V11.S4
-	VAND V26.B16, V11.B16, V0.B16
-	VUMAX V30.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
-	WORD $0x4ea0d56b // fsub v11.4s, v11.4s, v0.4s
-	VAND V25.B16, V7.B16, V7.B16
-	VORR V7.B16, V11.B16, V11.B16
-	WORD $0x6e2cdd6b // fmul v11.4s, v11.4s, v12.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, 40(RSP)
+	VAND V27.B16, V8.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V8.B16, V8.B16
+	VORR V8.B16, V0.B16, V0.B16
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
@@ -942,7 +938,7 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
-	// vector registers in use at once: 31
+	// vector registers in use at once: 23
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -973,129 +969,125 @@ groups:
 	CMP $64, R5
 	BLT grouploop
 	FMOVD (R2), F0
-	WORD $0x0e217816 // fcvtl v22.4s, v0.4h
-	WORD $0x6e37dec0 // fmul v0.4s, v22.4s, v23.4s
-	VMOV V22.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V21.B16
-	VFMLA V23.S4, V1.S4, V21.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V22.B16
+	VFMLS V23.S4, V0.S4, V22.S4
 	FMOVD 8(R2), F0
-	WORD $0x0e217814 // fcvtl v20.4s, v0.4h
-	WORD $0x6e37de80 // fmul v0.4s, v20.4s, v23.4s
-	VMOV V20.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V19.B16
-	VFMLA V23.S4, V1.S4, V19.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLS V23.S4, V0.S4, V21.S4
 	FMOVD 16(R2), F0
-	WORD $0x0e217812 // fcvtl v18.4s, v0.4h
-	WORD $0x6e37de40 // fmul v0.4s, v18.4s, v23.4s
-	VMOV V18.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V23.S4, V1.S4, V17.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLS V23.S4, V0.S4, V20.S4
 	FMOVD 24(R2), F0
-	WORD $0x0e217810 // fcvtl v16.4s, v0.4h
-	WORD $0x6e37de00 // fmul v0.4s, v16.4s, v23.4s
-	VMOV V16.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V15.B16
-	VFMLA V23.S4, V1.S4, V15.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLS V23.S4, V0.S4, V19.S4
 groupahead:
 	FMOVD 32(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 40(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 48(R2), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 56(R2), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e33f6a8 // fmax v8.4s, v21.4s, v19.4s
-	WORD $0x4e2ff629 // fmax v9.4s, v17.4s, v15.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V2.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V3.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V4.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V4.S4
+	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
+	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouploop
-	VAND V27.B16, V21.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V9.S4
-	VAND V26.B16, V9.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad52b // fadd v11.4s, v9.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V22.B16, V10.B16
-	VORR V10.B16, V11.B16, V11.B16
-	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, (R0)
-	VCMEQ V8.S4, V9.S4, V9.S4
-	VAND V27.B16, V19.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V10.S4
-	VAND V26.B16, V10.B16, V11.B16
-	VUMAX V30.S4, V11.S4, V11.S4
-	VADD V29.S4, V11.S4, V11.S4
-	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
-	WORD $0x4eabd58c // fsub v12.4s, v12.4s, v11.4s
-	VAND V25.B16, V20.B16, V11.B16
-	VORR V11.B16, V12.B16, V12.B16
-	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
-	WORD $0x0e21698c // fcvtn v12.4h, v12.4s
-	FMOVD F12, 8(R0)
-	VCMEQ V8.S4, V10.S4, V10.S4
-	VAND V27.B16, V17.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V11.S4
-	VAND V26.B16, V11.B16, V12.B16
-	VUMAX V30.S4, V12.S4, V12.S4
-	VADD V29.S4, V12.S4, V12.S4
-	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x4eacd5ad // fsub v13.4s, v13.4s, v12.4s
-	VAND V25.B16, V18.B16, V12.B16
-	VORR V12.B16, V13.B16, V13.B16
-	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
-	WORD $0x0e2169ad // fcvtn v13.4h, v13.4s
-	FMOVD F13, 16(R0)
-	VCMEQ V8.S4, V11.S4, V11.S4
-	VAND V27.B16, V15.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V12.S4
-	VAND V26.B16, V12.B16, V13.B16
-	VUMAX V30.S4, V13.S4, V13.S4
-	VADD V29.S4, V13.S4, V13.S4
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
-	VAND V25.B16, V16.B16, V13.B16
-	VORR V13.B16, V14.B16, V14.B16
-	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
-	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
-	FMOVD F14, 24(R0)
-	VCMEQ V8.S4, V12.S4, V12.S4
-	VUZP1 V10.H8, V9.H8, V9.H8
-	VUZP1 V12.H8, V11.H8, V11.H8
-	VUZP1 V11.B16, V9.B16, V9.B16
-	VUSHR $7, V9.B16, V9.B16
-	FMOVQ F9, (R1)
-	VMOV V1.B16, V21.B16
-	VMOV V0.B16, V22.B16
-	VMOV V3.B16, V19.B16
-	VMOV V2.B16, V20.B16
-	VMOV V5.B16, V17.B16
-	VMOV V4.B16, V18.B16
-	VMOV V7.B16, V15.B16
-	VMOV V6.B16, V16.B16
+	VAND V27.B16, V22.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V22.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, (R0)
+	VCMEQ V0.S4, V5.S4, V5.S4
+	VAND V27.B16, V21.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V6.S4
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V21.B16, V7.B16
+	VORR V7.B16, V8.B16, V8.B16
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 8(R0)
+	VCMEQ V0.S4, V6.S4, V6.S4
+	VAND V27.B16, V20.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V7.S4
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VAND V25.B16, V20.B16, V8.B16
+	VORR V8.B16, V9.B16, V9.B16
+	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 16(R0)
+	VCMEQ V0.S4, V7.S4, V7.S4
+	VAND V27.B16, V19.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	VAND V25.B16, V19.B16, V9.B16
+	VORR V9.B16, V10.B16, V10.B16
+	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 24(R0)
+	VCMEQ V0.S4, V8.S4, V8.S4
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
+	VMOV V1.B16, V22.B16
+	VMOV V2.B16, V21.B16
+	VMOV V3.B16, V20.B16
+	VMOV V4.B16, V19.B16
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $32, R2, R2
@@ -1106,90 +1098,90 @@ grouploop:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 8(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 16(R2), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 24(R2), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V2.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V3.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V4.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V10.B16, V10.B16
-	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, (R0)
-	VCMEQ V1.S4, V8.S4, V8.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VUMIN V28.S4, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d409 // fadd v9.4s, v0.4s, v1.4s
-	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V27.B16, V1.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, (R0)
+	VCMEQ V0.S4, V5.S4, V5.S4
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V9.B16, V9.B16
-	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 8(R0)
-	VCMEQ V3.S4, V0.S4, V0.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VORR V2.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 8(R0)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 16(R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V3.S4
+	VAND V26.B16, V3.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	VCMEQ V5.S4, V1.S4, V1.S4
-	VAND V27.B16, V7.B16, V7.B16
-	VUMIN V28.S4, V7.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V4.B16, V4.B16
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VCMEQ V7.S4, V2.S4, V2.S4
-	VUZP1 V0.H8, V8.H8, V8.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V8.B16, V8.B16
-	VUSHR $7, V8.B16, V8.B16
-	FMOVQ F8, (R1)
+	VORR V4.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(R0)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VUZP1 V1.H8, V5.H8, V5.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R1)
 groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
@@ -1223,97 +1215,97 @@ piece4:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 72(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 80(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 88(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V2.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V3.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V24.S4, V4.S4, V0.S4
+	VFMLS V23.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V10.B16, V10.B16
-	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 16(RSP)
-	VCMEQ V1.S4, V8.S4, V8.S4
+	VAND V27.B16, V1.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 16(RSP)
+	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V3.B16
-	VUMIN V28.S4, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d409 // fadd v9.4s, v0.4s, v1.4s
-	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V9.B16, V9.B16
-	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 24(RSP)
-	VCMEQ V3.S4, V0.S4, V0.S4
+	VORR V2.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(RSP)
+	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	VCMEQ V5.S4, V1.S4, V1.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
+	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V7.B16, V7.B16
-	VUMIN V28.S4, V7.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V4.B16, V4.B16
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	VCMEQ V7.S4, V2.S4, V2.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V3.S4
+	VAND V26.B16, V3.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
+	VCMEQ V0.S4, V3.S4, V3.S4
 grouptailnarrow:
-	VUZP1 V0.H8, V8.H8, V8.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V8.B16, V8.B16
-	VUSHR $7, V8.B16, V8.B16
-	FMOVQ F8, 48(RSP)
+	VUZP1 V1.H8, V5.H8, V5.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, 48(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1370,96 +1362,96 @@ laneloop:
 	FMOVQ (R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ (R3), F3
-	VMOV V0.B16, V4.B16
-	VFMLS V3.S4, V2.S4, V4.S4
-	VFMLA V1.S4, V4.S4, V2.S4
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R4), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 16(R3), F6
-	VMOV V1.B16, V7.B16
-	VFMLS V6.S4, V5.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V5.S4
-	FMOVD 16(R2), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 32(R4), F7
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	FMOVQ 32(R3), F9
-	VMOV V4.B16, V10.B16
-	VFMLS V9.S4, V8.S4, V10.S4
-	VFMLA V7.S4, V10.S4, V8.S4
-	FMOVD 24(R2), F7
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	FMOVQ 48(R4), F10
-	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
-	FMOVQ 48(R3), F12
-	VMOV V7.B16, V13.B16
-	VFMLS V12.S4, V11.S4, V13.S4
-	VFMLA V10.S4, V13.S4, V11.S4
-	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
-	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
-	WORD $0x6e30f94a // fmaxv s10, v10.4s
-	FCMPS F10, F10
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V8.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V10.S4
-	VAND V26.B16, V10.B16, V13.B16
-	VUMAX V30.S4, V13.S4, V13.S4
-	VADD V29.S4, V13.S4, V13.S4
-	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
-	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V14.B16, V14.B16
-	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
-	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
-	FMOVD F14, (R0)
-	VCMEQ V2.S4, V10.S4, V10.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	VCMEQ V5.S4, V0.S4, V0.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	VCMEQ V8.S4, V1.S4, V1.S4
-	VAND V27.B16, V11.B16, V11.B16
-	VUMIN V28.S4, V11.S4, V2.S4
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
+	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V11.B16, V11.B16
+	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, (R0)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V3.B16
 	VUMAX V30.S4, V3.S4, V3.S4
 	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V7.B16, V7.B16
-	VORR V7.B16, V4.B16, V4.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VCMEQ V11.S4, V2.S4, V2.S4
-	VUZP1 V0.H8, V10.H8, V10.H8
+	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
+	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 8(R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V6.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V3.S4
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V5.B16, V5.B16
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VAND V27.B16, V8.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V8.B16, V8.B16
+	VORR V8.B16, V6.B16, V6.B16
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 24(R0)
+	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V10.B16, V10.B16
-	VUSHR $7, V10.B16, V10.B16
-	FMOVQ F10, (R1)
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, (R1)
 laneback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
@@ -1547,103 +1539,103 @@ piece24:
 	FMOVQ 160(RSP), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 96(RSP), F3
-	VMOV V0.B16, V4.B16
-	VFMLS V3.S4, V2.S4, V4.S4
-	VFMLA V1.S4, V4.S4, V2.S4
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 176(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 112(RSP), F6
-	VMOV V1.B16, V7.B16
-	VFMLS V6.S4, V5.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V5.S4
-	FMOVD 80(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 192(RSP), F7
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	FMOVQ 128(RSP), F9
-	VMOV V4.B16, V10.B16
-	VFMLS V9.S4, V8.S4, V10.S4
-	VFMLA V7.S4, V10.S4, V8.S4
-	FMOVD 88(RSP), F7
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	FMOVQ 208(RSP), F10
-	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
-	FMOVQ 144(RSP), F12
-	VMOV V7.B16, V13.B16
-	VFMLS V12.S4, V11.S4, V13.S4
-	VFMLA V10.S4, V13.S4, V11.S4
-	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
-	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
-	WORD $0x6e30f94a // fmaxv s10, v10.4s
-	FCMPS F10, F10
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V8.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V2.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V10.S4
-	VAND V26.B16, V10.B16, V13.B16
-	VUMAX V30.S4, V13.S4, V13.S4
-	VADD V29.S4, V13.S4, V13.S4
-	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
-	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V14.B16, V14.B16
-	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
-	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
-	FMOVD F14, 16(RSP)
-	VCMEQ V2.S4, V10.S4, V10.S4
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
+	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V11.B16, V11.B16
+	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, 16(RSP)
+	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	VCMEQ V5.S4, V0.S4, V0.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	VCMEQ V8.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	VAND V27.B16, V11.B16, V11.B16
-	VUMIN V28.S4, V11.S4, V2.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V3.B16
 	VUMAX V30.S4, V3.S4, V3.S4
 	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V7.B16, V7.B16
-	VORR V7.B16, V4.B16, V4.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	VCMEQ V11.S4, V2.S4, V2.S4
+	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
+	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 24(RSP)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V6.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V3.S4
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V5.B16, V5.B16
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	CMP $13, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V8.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V8.B16, V8.B16
+	VORR V8.B16, V6.B16, V6.B16
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 40(RSP)
+	VCMEQ V0.S4, V4.S4, V4.S4
 lanetailnarrow:
-	VUZP1 V0.H8, V10.H8, V10.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V10.B16, V10.B16
-	VUSHR $7, V10.B16, V10.B16
-	FMOVQ F10, 48(RSP)
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1994,10 +1986,9 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
-	// per group: V24 scale, V23 recip
-	// loaded at each use: table
-	// vector registers in use at once: 31
+	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 table
+	// per group: V23 scale, V22 recip
+	// vector registers in use at once: 24
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2015,146 +2006,142 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-72
 	VDUP R16, V26.S4
 	MOVD $2147483648, R16
 	VDUP R16, V25.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V24
 	MOVD groups+56(FP), R6
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R3), [V23.S4]
+	VLD1R (R4), [V22.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 	CMP $64, R5
 	BLT grouploop
 	FMOVD (R2), F0
-	WORD $0x0e217816 // fcvtl v22.4s, v0.4h
-	WORD $0x6e37dec0 // fmul v0.4s, v22.4s, v23.4s
-	VMOV V22.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V21.B16
-	VFMLA V23.S4, V1.S4, V21.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V1.S4, V0.S4
+	VMOV V1.B16, V21.B16
+	VFMLS V22.S4, V0.S4, V21.S4
 	FMOVD 8(R2), F0
-	WORD $0x0e217814 // fcvtl v20.4s, v0.4h
-	WORD $0x6e37de80 // fmul v0.4s, v20.4s, v23.4s
-	VMOV V20.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V19.B16
-	VFMLA V23.S4, V1.S4, V19.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V1.S4, V0.S4
+	VMOV V1.B16, V20.B16
+	VFMLS V22.S4, V0.S4, V20.S4
 	FMOVD 16(R2), F0
-	WORD $0x0e217812 // fcvtl v18.4s, v0.4h
-	WORD $0x6e37de40 // fmul v0.4s, v18.4s, v23.4s
-	VMOV V18.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V23.S4, V1.S4, V17.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V1.S4, V0.S4
+	VMOV V1.B16, V19.B16
+	VFMLS V22.S4, V0.S4, V19.S4
 	FMOVD 24(R2), F0
-	WORD $0x0e217810 // fcvtl v16.4s, v0.4h
-	WORD $0x6e37de00 // fmul v0.4s, v16.4s, v23.4s
-	VMOV V16.B16, V1.B16
-	VFMLS V24.S4, V0.S4, V1.S4
-	VMOV V0.B16, V15.B16
-	VFMLA V23.S4, V1.S4, V15.S4
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V1.S4, V0.S4
+	VMOV V1.B16, V18.B16
+	VFMLS V22.S4, V0.S4, V18.S4
 groupahead:
 	FMOVD 32(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 40(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 48(R2), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 56(R2), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e33f6a8 // fmax v8.4s, v21.4s, v19.4s
-	WORD $0x4e2ff629 // fmax v9.4s, v17.4s, v15.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V1.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V1.S4
+	FMOVD 40(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V2.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V2.S4
+	FMOVD 48(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V3.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V3.S4
+	FMOVD 56(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V4.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V4.S4
+	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
+	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouploop
-	VAND V27.B16, V21.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V9.S4
-	VAND V26.B16, V9.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad52b // fadd v11.4s, v9.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V22.B16, V10.B16
-	VORR V10.B16, V11.B16, V11.B16
-	WORD $0x6e38dd6b // fmul v11.4s, v11.4s, v24.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, (R0)
-	VCMEQ V8.S4, V9.S4, V9.S4
-	VAND V27.B16, V19.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V10.S4
-	VAND V26.B16, V10.B16, V11.B16
-	VUMAX V30.S4, V11.S4, V11.S4
-	VADD V29.S4, V11.S4, V11.S4
-	WORD $0x4e2bd54c // fadd v12.4s, v10.4s, v11.4s
-	WORD $0x4eabd58c // fsub v12.4s, v12.4s, v11.4s
-	VAND V25.B16, V20.B16, V11.B16
-	VORR V11.B16, V12.B16, V12.B16
-	WORD $0x6e38dd8c // fmul v12.4s, v12.4s, v24.4s
-	WORD $0x0e21698c // fcvtn v12.4h, v12.4s
-	FMOVD F12, 8(R0)
-	VCMEQ V8.S4, V10.S4, V10.S4
-	VAND V27.B16, V17.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V11.S4
-	VAND V26.B16, V11.B16, V12.B16
-	VUMAX V30.S4, V12.S4, V12.S4
-	VADD V29.S4, V12.S4, V12.S4
-	WORD $0x4e2cd56d // fadd v13.4s, v11.4s, v12.4s
-	WORD $0x4eacd5ad // fsub v13.4s, v13.4s, v12.4s
-	VAND V25.B16, V18.B16, V12.B16
-	VORR V12.B16, V13.B16, V13.B16
-	WORD $0x6e38ddad // fmul v13.4s, v13.4s, v24.4s
-	WORD $0x0e2169ad // fcvtn v13.4h, v13.4s
-	FMOVD F13, 16(R0)
-	VCMEQ V8.S4, V11.S4, V11.S4
-	VAND V27.B16, V15.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V12.S4
-	VAND V26.B16, V12.B16, V13.B16
-	VUMAX V30.S4, V13.S4, V13.S4
-	VADD V29.S4, V13.S4, V13.S4
-	WORD $0x4e2dd58e // fadd v14.4s, v12.4s, v13.4s
-	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
-	VAND V25.B16, V16.B16, V13.B16
-	VORR V13.B16, V14.B16, V14.B16
-	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
-	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
-	FMOVD F14, 24(R0)
-	VCMEQ V8.S4, V12.S4, V12.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V8
-	VUZP1 V10.H8, V9.H8, V9.H8
-	VUZP1 V12.H8, V11.H8, V11.H8
-	VUZP1 V11.B16, V9.B16, V9.B16
-	VAND V8.B16, V9.B16, V9.B16
-	VADDP V9.B16, V9.B16, V9.B16
-	VADDP V9.B16, V9.B16, V9.B16
-	VADDP V9.B16, V9.B16, V9.B16
-	WORD $0x7d000029 // str h9, [x1]
+	VAND V27.B16, V21.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V21.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, (R0)
+	VCMEQ V0.S4, V5.S4, V5.S4
+	VAND V27.B16, V20.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V6.S4
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V20.B16, V7.B16
+	VORR V7.B16, V8.B16, V8.B16
+	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 8(R0)
+	VCMEQ V0.S4, V6.S4, V6.S4
+	VAND V27.B16, V19.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V7.S4
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VAND V25.B16, V19.B16, V8.B16
+	VORR V8.B16, V9.B16, V9.B16
+	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 16(R0)
+	VCMEQ V0.S4, V7.S4, V7.S4
+	VAND V27.B16, V18.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V8.S4
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	VAND V25.B16, V18.B16, V9.B16
+	VORR V9.B16, V10.B16, V10.B16
+	WORD $0x6e37dd4a // fmul v10.4s, v10.4s, v23.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 24(R0)
+	VCMEQ V0.S4, V8.S4, V8.S4
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VAND V24.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
 	VMOV V1.B16, V21.B16
-	VMOV V0.B16, V22.B16
-	VMOV V3.B16, V19.B16
 	VMOV V2.B16, V20.B16
-	VMOV V5.B16, V17.B16
+	VMOV V3.B16, V19.B16
 	VMOV V4.B16, V18.B16
-	VMOV V7.B16, V15.B16
-	VMOV V6.B16, V16.B16
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
@@ -2164,95 +2151,94 @@ groupahead:
 grouploop:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 8(R2), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 16(R2), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 24(R2), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V1.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V1.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V2.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V2.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V3.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V3.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V4.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V10.B16, V10.B16
-	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, (R0)
-	VCMEQ V1.S4, V8.S4, V8.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VUMIN V28.S4, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d409 // fadd v9.4s, v0.4s, v1.4s
-	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V27.B16, V1.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, (R0)
+	VCMEQ V0.S4, V5.S4, V5.S4
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V9.B16, V9.B16
-	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 8(R0)
-	VCMEQ V3.S4, V0.S4, V0.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	VORR V2.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 8(R0)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 16(R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V3.S4
+	VAND V26.B16, V3.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	VCMEQ V5.S4, V1.S4, V1.S4
-	VAND V27.B16, V7.B16, V7.B16
-	VUMIN V28.S4, V7.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V4.B16, V4.B16
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VCMEQ V7.S4, V2.S4, V2.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
-	VUZP1 V0.H8, V8.H8, V8.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V8.B16, V8.B16
-	VAND V3.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	WORD $0x7d000028 // str h8, [x1]
+	VORR V4.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(R0)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VUZP1 V1.H8, V5.H8, V5.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VAND V24.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000025 // str h5, [x1]
 groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
@@ -2285,102 +2271,101 @@ piece3:
 piece4:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V24.S4, V1.S4, V2.S4
-	VFMLA V23.S4, V2.S4, V1.S4
-	FMOVD 72(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e37dc43 // fmul v3.4s, v2.4s, v23.4s
-	VMOV V2.B16, V4.B16
-	VFMLS V24.S4, V3.S4, V4.S4
-	VFMLA V23.S4, V4.S4, V3.S4
-	FMOVD 80(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e37dc85 // fmul v5.4s, v4.4s, v23.4s
-	VMOV V4.B16, V6.B16
-	VFMLS V24.S4, V5.S4, V6.S4
-	VFMLA V23.S4, V6.S4, V5.S4
-	FMOVD 88(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e37dcc7 // fmul v7.4s, v6.4s, v23.4s
-	VMOV V6.B16, V8.B16
-	VFMLS V24.S4, V7.S4, V8.S4
-	VFMLA V23.S4, V8.S4, V7.S4
-	WORD $0x4e23f428 // fmax v8.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a9 // fmax v9.4s, v5.4s, v7.4s
-	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V1.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V1.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V2.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V2.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V3.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V3.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V23.S4, V4.S4, V0.S4
+	VFMLS V22.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V10.B16, V10.B16
-	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 16(RSP)
-	VCMEQ V1.S4, V8.S4, V8.S4
+	VAND V27.B16, V1.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V5.S4
+	VAND V26.B16, V5.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 16(RSP)
+	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V3.B16
-	VUMIN V28.S4, V3.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d409 // fadd v9.4s, v0.4s, v1.4s
-	WORD $0x4ea1d529 // fsub v9.4s, v9.4s, v1.4s
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V9.B16, V9.B16
-	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 24(RSP)
-	VCMEQ V3.S4, V0.S4, V0.S4
+	VORR V2.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 24(RSP)
+	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	VCMEQ V5.S4, V1.S4, V1.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
+	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V7.B16, V7.B16
-	VUMIN V28.S4, V7.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V4.B16, V4.B16
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	VCMEQ V7.S4, V2.S4, V2.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V3.S4
+	VAND V26.B16, V3.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
+	VCMEQ V0.S4, V3.S4, V3.S4
 grouptailnarrow:
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
-	VUZP1 V0.H8, V8.H8, V8.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V8.B16, V8.B16
-	VAND V3.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	WORD $0x7d0063e8 // str h8, [sp, #48]
+	VUZP1 V1.H8, V5.H8, V5.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V5.B16, V5.B16
+	VAND V24.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d0063e5 // str h5, [sp, #48]
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2434,100 +2419,99 @@ laneloop:
 	FMOVQ (R4), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ (R3), F3
-	VMOV V0.B16, V4.B16
-	VFMLS V3.S4, V2.S4, V4.S4
-	VFMLA V1.S4, V4.S4, V2.S4
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R4), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 16(R3), F6
-	VMOV V1.B16, V7.B16
-	VFMLS V6.S4, V5.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V5.S4
-	FMOVD 16(R2), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 32(R4), F7
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	FMOVQ 32(R3), F9
-	VMOV V4.B16, V10.B16
-	VFMLS V9.S4, V8.S4, V10.S4
-	VFMLA V7.S4, V10.S4, V8.S4
-	FMOVD 24(R2), F7
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	FMOVQ 48(R4), F10
-	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
-	FMOVQ 48(R3), F12
-	VMOV V7.B16, V13.B16
-	VFMLS V12.S4, V11.S4, V13.S4
-	VFMLA V10.S4, V13.S4, V11.S4
-	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
-	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
-	WORD $0x6e30f94a // fmaxv s10, v10.4s
-	FCMPS F10, F10
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVD 8(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R4), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 16(R3), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVD 16(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(R4), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F7
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	FMOVD 24(R2), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(R4), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 48(R3), F9
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V8.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V10.S4
-	VAND V26.B16, V10.B16, V13.B16
-	VUMAX V30.S4, V13.S4, V13.S4
-	VADD V29.S4, V13.S4, V13.S4
-	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
-	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V14.B16, V14.B16
-	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
-	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
-	FMOVD F14, (R0)
-	VCMEQ V2.S4, V10.S4, V10.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	VCMEQ V5.S4, V0.S4, V0.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	VCMEQ V8.S4, V1.S4, V1.S4
-	VAND V27.B16, V11.B16, V11.B16
-	VUMIN V28.S4, V11.S4, V2.S4
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
+	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V11.B16, V11.B16
+	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, (R0)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V3.B16
 	VUMAX V30.S4, V3.S4, V3.S4
 	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V7.B16, V7.B16
-	VORR V7.B16, V4.B16, V4.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	VCMEQ V11.S4, V2.S4, V2.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
-	VUZP1 V0.H8, V10.H8, V10.H8
+	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
+	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 8(R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V6.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V3.S4
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V5.B16, V5.B16
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(R0)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	VAND V27.B16, V8.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V8.B16, V8.B16
+	VORR V8.B16, V6.B16, V6.B16
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 24(R0)
+	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V10.B16, V10.B16
-	VAND V3.B16, V10.B16, V10.B16
-	VADDP V10.B16, V10.B16, V10.B16
-	VADDP V10.B16, V10.B16, V10.B16
-	VADDP V10.B16, V10.B16, V10.B16
-	WORD $0x7d00002a // str h10, [x1]
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V24.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d000021 // str h1, [x1]
 laneback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
@@ -2615,107 +2599,106 @@ piece21:
 	FMOVQ 160(RSP), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 96(RSP), F3
-	VMOV V0.B16, V4.B16
-	VFMLS V3.S4, V2.S4, V4.S4
-	VFMLA V1.S4, V4.S4, V2.S4
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 176(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	FMOVQ 112(RSP), F6
-	VMOV V1.B16, V7.B16
-	VFMLS V6.S4, V5.S4, V7.S4
-	VFMLA V4.S4, V7.S4, V5.S4
-	FMOVD 80(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 192(RSP), F7
-	WORD $0x6e27dc88 // fmul v8.4s, v4.4s, v7.4s
-	FMOVQ 128(RSP), F9
-	VMOV V4.B16, V10.B16
-	VFMLS V9.S4, V8.S4, V10.S4
-	VFMLA V7.S4, V10.S4, V8.S4
-	FMOVD 88(RSP), F7
-	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
-	FMOVQ 208(RSP), F10
-	WORD $0x6e2adceb // fmul v11.4s, v7.4s, v10.4s
-	FMOVQ 144(RSP), F12
-	VMOV V7.B16, V13.B16
-	VFMLS V12.S4, V11.S4, V13.S4
-	VFMLA V10.S4, V13.S4, V11.S4
-	WORD $0x4e25f44a // fmax v10.4s, v2.4s, v5.4s
-	WORD $0x4e2bf50d // fmax v13.4s, v8.4s, v11.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
-	WORD $0x6e30f94a // fmaxv s10, v10.4s
-	FCMPS F10, F10
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVD 72(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVD 80(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F7
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	FMOVD 88(RSP), F0
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F9
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V9.S4, V8.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V8.S4
+	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
+	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V2.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V10.S4
-	VAND V26.B16, V10.B16, V13.B16
-	VUMAX V30.S4, V13.S4, V13.S4
-	VADD V29.S4, V13.S4, V13.S4
-	WORD $0x4e2dd54e // fadd v14.4s, v10.4s, v13.4s
-	WORD $0x4eadd5ce // fsub v14.4s, v14.4s, v13.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V14.B16, V14.B16
-	WORD $0x6e23ddce // fmul v14.4s, v14.4s, v3.4s
-	WORD $0x0e2169ce // fcvtn v14.4h, v14.4s
-	FMOVD F14, 16(RSP)
-	VCMEQ V2.S4, V10.S4, V10.S4
+	VAND V27.B16, V2.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V10.B16
+	VUMAX V30.S4, V10.S4, V10.S4
+	VADD V29.S4, V10.S4, V10.S4
+	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
+	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V11.B16, V11.B16
+	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	FMOVD F11, 16(RSP)
+	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V5.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V0.S4
-	VAND V26.B16, V0.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d403 // fadd v3.4s, v0.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	VCMEQ V5.S4, V0.S4, V0.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V8.B16
-	VUMIN V28.S4, V8.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d423 // fadd v3.4s, v1.4s, v2.4s
-	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	VCMEQ V8.S4, V1.S4, V1.S4
-	CMP $13, R5
-	BLT lanetailnarrow
-	VAND V27.B16, V11.B16, V11.B16
-	VUMIN V28.S4, V11.S4, V2.S4
+	VAND V27.B16, V4.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V3.B16
 	VUMAX V30.S4, V3.S4, V3.S4
 	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V7.B16, V7.B16
-	VORR V7.B16, V4.B16, V4.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	VCMEQ V11.S4, V2.S4, V2.S4
+	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
+	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 24(RSP)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V6.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V3.S4
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V5.B16, V5.B16
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	CMP $13, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V8.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V8.B16, V8.B16
+	VORR V8.B16, V6.B16, V6.B16
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 40(RSP)
+	VCMEQ V0.S4, V4.S4, V4.S4
 lanetailnarrow:
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
-	VUZP1 V0.H8, V10.H8, V10.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V10.B16, V10.B16
-	VAND V3.B16, V10.B16, V10.B16
-	VADDP V10.B16, V10.B16, V10.B16
-	VADDP V10.B16, V10.B16, V10.B16
-	VADDP V10.B16, V10.B16, V10.B16
-	WORD $0x7d0063ea // str h10, [sp, #48]
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VAND V24.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	VADDP V1.B16, V1.B16, V1.B16
+	WORD $0x7d0063e1 // str h1, [sp, #48]
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2755,7 +2738,7 @@ laneend:
 grouprare:
 	FMOVD (R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
 	VAND V26.B16, V2.B16, V3.B16
@@ -2765,13 +2748,13 @@ grouprare:
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e37dc84 // fmul v4.4s, v4.4s, v23.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVD 8(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
@@ -2781,13 +2764,13 @@ grouprare:
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 8(R0)
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	FMOVD 16(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
 	VAND V26.B16, V4.B16, V5.B16
@@ -2797,13 +2780,13 @@ grouprare:
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x6e37dcc6 // fmul v6.4s, v6.4s, v23.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 16(R0)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	FMOVD 24(R2), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
 	VAND V26.B16, V5.B16, V6.B16
@@ -2813,15 +2796,14 @@ grouprare:
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 24(R0)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V0
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V0.B16, V2.B16, V2.B16
+	VAND V24.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -2830,7 +2812,7 @@ grouprare:
 grouptailrare:
 	FMOVD 64(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
 	VAND V26.B16, V2.B16, V3.B16
@@ -2840,7 +2822,7 @@ grouptailrare:
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x6e37dc84 // fmul v4.4s, v4.4s, v23.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
@@ -2848,7 +2830,7 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVD 72(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
@@ -2858,7 +2840,7 @@ grouptailrare:
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
@@ -2866,7 +2848,7 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVD 80(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
 	VAND V26.B16, V4.B16, V5.B16
@@ -2876,7 +2858,7 @@ grouptailrare:
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x6e37dcc6 // fmul v6.4s, v6.4s, v23.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 32(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
@@ -2884,7 +2866,7 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVD 88(RSP), F0
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
 	VAND V26.B16, V5.B16, V6.B16
@@ -2894,16 +2876,15 @@ grouptailrare:
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 grouptailrarenarrow:
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V0
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V0.B16, V2.B16, V2.B16
+	VAND V24.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -2978,11 +2959,10 @@ lanerare:
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 24(R0)
 	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V0
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V0.B16, V3.B16, V3.B16
+	VAND V24.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -3064,11 +3044,10 @@ lanetailrare:
 	FMOVD F8, 40(RSP)
 	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
 lanetailrarenarrow:
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V0
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V0.B16, V3.B16, V3.B16
+	VAND V24.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16

@@ -8,16 +8,19 @@
 // Requires: AVX, AVX2, FMA3
 TEXT ·FakeQuantizeFpAVX2(SB), $512-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x80000000
-	// per group: Y13 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000
+	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
+	// per group: Y9 scale, Y8 recip
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS most+40(FP), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS step+36(FP), Y14
+	VBROADCASTSS most+40(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
 	MOVQ         groups+48(FP), R9
 	MOVQ         length+56(FP), R10
 	CMPQ         R10, $+1
@@ -26,106 +29,79 @@ TEXT ·FakeQuantizeFpAVX2(SB), $512-64
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y8
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y13, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
 
 groupback:
 	ADDQ $+128, DI
@@ -222,105 +198,77 @@ piece4:
 
 piece5:
 	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      160(SP), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      192(SP), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      224(SP), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      160(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      192(SP), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      224(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, (SP)
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y13, Y5, Y5
-	VMOVUPS      Y5, 64(SP)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y13, Y7, Y7
-	VMOVUPS      Y7, 96(SP)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 96(SP)
 
 grouptailnarrow:
 grouptailback:
@@ -408,102 +356,76 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y13, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y13, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y12, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y12, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y6, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y6, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y1, Y8
-	VBROADCASTSS least+32(FP), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS step+36(FP), Y9
-	VPADDD       Y9, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPAND        Y14, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y7, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPAND        Y14, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VMULPS       Y12, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -530,96 +452,76 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(BX), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(DX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VMOVUPS      64(SI), Y4
-	VMOVUPS      64(BX), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(DX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VMOVUPS      96(SI), Y7
-	VMOVUPS      96(BX), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(DX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(DX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(DX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
 	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y10
-	VBROADCASTSS least+32(FP), Y13
-	VPMAXUD      Y13, Y10, Y10
-	VBROADCASTSS step+36(FP), Y13
-	VPADDD       Y13, Y10, Y10
-	VADDPS       Y10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS step+36(FP), Y2
-	VPADDD       Y2, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y8, Y8
-	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 64(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y11, Y11
-	VPMINUD      Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y11, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y11, Y11
-	VSUBPS       Y0, Y11, Y11
-	VPAND        Y14, Y7, Y7
-	VPOR         Y7, Y11, Y11
-	VMULPS       Y12, Y11, Y11
-	VMOVUPS      Y11, 96(DI)
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y5, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPAND        Y12, Y6, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPAND        Y12, Y8, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
 
 laneback:
 	ADDQ $+128, DI
@@ -889,102 +791,82 @@ piece25:
 	VMOVUPS      384(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      256(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VMOVUPS      160(SP), Y1
-	VMOVUPS      416(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      288(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VMOVUPS      192(SP), Y4
-	VMOVUPS      448(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      320(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VMOVUPS      224(SP), Y7
-	VMOVUPS      480(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      352(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      160(SP), Y0
+	VMOVUPS      416(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      288(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      192(SP), Y0
+	VMOVUPS      448(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      320(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VMOVUPS      224(SP), Y0
+	VMOVUPS      480(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      352(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
 	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y2, Y10
-	VBROADCASTSS least+32(FP), Y13
-	VPMAXUD      Y13, Y10, Y10
-	VBROADCASTSS step+36(FP), Y13
-	VPADDD       Y13, Y10, Y10
-	VADDPS       Y10, Y2, Y2
-	VSUBPS       Y10, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (SP)
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS least+32(FP), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VBROADCASTSS step+36(FP), Y2
-	VPADDD       Y2, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y6, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y5, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y8, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPAND        Y14, Y4, Y4
-	VPOR         Y4, Y8, Y8
-	VMULPS       Y9, Y8, Y8
-	VMOVUPS      Y8, 64(SP)
+	VPAND        Y12, Y6, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y6, Y6
+	VPOR         Y6, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y11, Y11
-	VPMINUD      Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y11, Y0
-	VBROADCASTSS least+32(FP), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS step+36(FP), Y1
-	VPADDD       Y1, Y0, Y0
-	VADDPS       Y0, Y11, Y11
-	VSUBPS       Y0, Y11, Y11
-	VPAND        Y14, Y7, Y7
-	VPOR         Y7, Y11, Y11
-	VMULPS       Y12, Y11, Y11
-	VMOVUPS      Y11, 96(SP)
+	VPAND        Y12, Y8, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y8, Y8
+	VPOR         Y8, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 96(SP)
 
 lanetailnarrow:
 lanetailback:
@@ -1060,380 +942,300 @@ laneend:
 	RET
 
 grouprare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          groupback
+	VMOVUPS (SI), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VMOVUPS 32(SI), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS 64(SI), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 64(DI)
+	VMOVUPS 96(SI), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 96(DI)
+	JMP     groupback
 
 grouptailrare:
-	VMOVUPS      128(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	CMPQ         R8, $+9
-	JLT          grouptailrarenarrow
-	VMOVUPS      160(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	CMPQ         R8, $+17
-	JLT          grouptailrarenarrow
-	VMOVUPS      192(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	CMPQ         R8, $+25
-	JLT          grouptailrarenarrow
-	VMOVUPS      224(SP), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
+	VMOVUPS 128(SP), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, (SP)
+	CMPQ    R8, $+9
+	JLT     grouptailrarenarrow
+	VMOVUPS 160(SP), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(SP)
+	CMPQ    R8, $+17
+	JLT     grouptailrarenarrow
+	VMOVUPS 192(SP), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 64(SP)
+	CMPQ    R8, $+25
+	JLT     grouptailrarenarrow
+	VMOVUPS 224(SP), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 96(SP)
 
 grouptailrarenarrow:
 	JMP grouptailback
 
 short2rare:
-	VMOVUPS      (SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      32(SI), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VDIVPS       Y12, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VMINPS       Y1, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+32(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+36(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VSUBPS       Y2, Y1, Y1
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
-	JMP          short2back
+	VMOVUPS (SI), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VMOVUPS 32(SI), Y0
+	VDIVPS  Y9, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y9, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS 64(SI), Y0
+	VDIVPS  Y8, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y8, Y1, Y1
+	VMOVUPS Y1, 64(DI)
+	VMOVUPS 96(SI), Y0
+	VDIVPS  Y8, Y0, Y0
+	VPAND   Y12, Y0, Y1
+	VMINPS  Y1, Y13, Y1
+	VPAND   Y11, Y1, Y2
+	VPMAXUD Y15, Y2, Y2
+	VPADDD  Y14, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y1, Y1
+	VMULPS  Y8, Y1, Y1
+	VMOVUPS Y1, 96(DI)
+	JMP     short2back
 
 lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 96(DI)
-	JMP          laneback
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VPAND   Y12, Y0, Y2
+	VMINPS  Y2, Y13, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (DI)
+	VMOVUPS 32(SI), Y0
+	VMOVUPS 32(DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VPAND   Y12, Y0, Y2
+	VMINPS  Y2, Y13, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(DI)
+	VMOVUPS 64(SI), Y0
+	VMOVUPS 64(DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VPAND   Y12, Y0, Y2
+	VMINPS  Y2, Y13, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS 96(SI), Y0
+	VMOVUPS 96(DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VPAND   Y12, Y0, Y2
+	VMINPS  Y2, Y13, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 96(DI)
+	JMP     laneback
 
 lanetailrare:
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      160(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      192(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      224(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VMINPS       Y2, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+32(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+36(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y14, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS 256(SP), Y1
+	VDIVPS  Y1, Y0, Y0
+	VPAND   Y12, Y0, Y2
+	VMINPS  Y2, Y13, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (SP)
+	CMPQ    R8, $+9
+	JLT     lanetailrarenarrow
+	VMOVUPS 160(SP), Y0
+	VMOVUPS 288(SP), Y1
+	VDIVPS  Y1, Y0, Y0
+	VPAND   Y12, Y0, Y2
+	VMINPS  Y2, Y13, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(SP)
+	CMPQ    R8, $+17
+	JLT     lanetailrarenarrow
+	VMOVUPS 192(SP), Y0
+	VMOVUPS 320(SP), Y1
+	VDIVPS  Y1, Y0, Y0
+	VPAND   Y12, Y0, Y2
+	VMINPS  Y2, Y13, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 64(SP)
+	CMPQ    R8, $+25
+	JLT     lanetailrarenarrow
+	VMOVUPS 224(SP), Y0
+	VMOVUPS 352(SP), Y1
+	VDIVPS  Y1, Y0, Y0
+	VPAND   Y12, Y0, Y2
+	VMINPS  Y2, Y13, Y2
+	VPAND   Y11, Y2, Y3
+	VPMAXUD Y15, Y3, Y3
+	VPADDD  Y14, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VSUBPS  Y3, Y2, Y2
+	VPAND   Y10, Y0, Y0
+	VPOR    Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 96(SP)
 
 lanetailrarenarrow:
 	JMP lanetailback
@@ -1442,9 +1244,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3
 TEXT ·FakeQuantizeFpBytesAVX2(SB), $544-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most
-	// per group: Y14 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x80000000, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: least, step, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -1452,6 +1254,9 @@ TEXT ·FakeQuantizeFpBytesAVX2(SB), $544-72
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -1460,121 +1265,98 @@ TEXT ·FakeQuantizeFpBytesAVX2(SB), $544-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(DX), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(DX), Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(DX), Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VMOVUPS      Y10, (DI)
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VMOVUPS      Y9, 32(DI)
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y14, Y4, Y4
-	VMOVUPS      Y4, 96(DI)
-	VPCMPEQD     Y7, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
-	VPACKSSDW    Y0, Y8, Y8
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y8, Y8
-	VPERMD       Y8, Y3, Y8
-	VPABSB       Y8, Y8
-	VMOVUPS      Y8, (SI)
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
 
 groupback:
 	ADDQ $+128, DI
@@ -1672,122 +1454,98 @@ piece4:
 
 piece5:
 	VMOVUPS      160(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      192(SP), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      224(SP), Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      256(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VMOVUPS      192(SP), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VMOVUPS      224(SP), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VMOVUPS      256(SP), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VMOVUPS      Y10, (SP)
-	VPCMPEQD     Y1, Y8, Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, (SP)
+	VPCMPEQD     Y0, Y5, Y5
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
-	VPCMPEQD     Y3, Y0, Y0
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VPCMPEQD     Y5, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 64(SP)
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y14, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
-	VPCMPEQD     Y7, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 96(SP)
+	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+12(SB), Y3
-	VPACKSSDW Y0, Y8, Y8
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y8, Y8
-	VPERMD    Y8, Y3, Y8
-	VPABSB    Y8, Y8
-	VMOVUPS   Y8, 128(SP)
+	VMOVUPS   constantsAVX2<>+12(SB), Y0
+	VPACKSSDW Y1, Y5, Y5
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y5, Y5
+	VPERMD    Y5, Y0, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, 128(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -1917,117 +1675,95 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(DX), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(DX), Y4
-	VBROADCASTSS 4(R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS 4(R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(DX), Y6
-	VBROADCASTSS 4(R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS 4(R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VMOVUPS      Y10, (DI)
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VMOVUPS      Y9, 32(DI)
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VMOVUPS      Y4, 96(DI)
-	VPCMPEQD     Y7, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
-	VPACKSSDW    Y0, Y8, Y8
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y8, Y8
-	VPERMD       Y8, Y3, Y8
-	VPABSB       Y8, Y8
-	VMOVUPS      Y8, (SI)
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VMOVUPS      Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVUPS      Y5, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -2055,111 +1791,95 @@ laneloop:
 	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (BX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R8), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(BX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(R8), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(BX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VMOVUPS      96(DX), Y7
-	VMOVUPS      96(R8), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(BX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VMOVUPS      Y14, (DI)
-	VPCMPEQD     Y2, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VPCMPEQD     Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y7, Y7
-	VPOR         Y7, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 96(DI)
-	VPCMPEQD     Y11, Y2, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y3
-	VPACKSSDW    Y0, Y10, Y10
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VMOVUPS      Y11, (DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VMOVUPS      Y10, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y9, Y6, Y6
+	VMOVUPS      Y6, 96(DI)
+	VPCMPEQD     Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y10, Y10
-	VPERMD       Y10, Y3, Y10
-	VPABSB       Y10, Y10
-	VMOVUPS      Y10, (SI)
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
 
 laneback:
 	ADDQ $+128, DI
@@ -2430,119 +2150,103 @@ piece30:
 	VMOVUPS      416(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      288(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      320(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VMOVUPS      224(SP), Y4
-	VMOVUPS      480(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      352(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VMOVUPS      256(SP), Y7
-	VMOVUPS      512(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      384(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      192(SP), Y0
+	VMOVUPS      448(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      320(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      224(SP), Y0
+	VMOVUPS      480(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      352(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VMOVUPS      256(SP), Y0
+	VMOVUPS      512(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      384(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VMOVUPS      Y14, (SP)
-	VPCMPEQD     Y2, Y10, Y10
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VMOVUPS      Y11, (SP)
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VPCMPEQD     Y5, Y0, Y0
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VMOVUPS      Y10, 32(SP)
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VPCMPEQD     Y8, Y1, Y1
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      Y5, 64(SP)
+	VPCMPEQD     Y0, Y3, Y3
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y7, Y7
-	VPOR         Y7, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
-	VPCMPEQD     Y11, Y2, Y2
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y9, Y6, Y6
+	VMOVUPS      Y6, 96(SP)
+	VPCMPEQD     Y0, Y4, Y4
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+12(SB), Y3
-	VPACKSSDW Y0, Y10, Y10
+	VMOVUPS   constantsAVX2<>+12(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y10, Y10
-	VPERMD    Y10, Y3, Y10
-	VPABSB    Y10, Y10
-	VMOVUPS   Y10, 128(SP)
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, 128(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -2660,79 +2364,67 @@ laneend:
 
 grouprare:
 	VMOVUPS      (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VMOVUPS      Y6, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y14, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
@@ -2746,85 +2438,73 @@ grouprare:
 
 grouptailrare:
 	VMOVUPS      160(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          grouptailrarenarrow
 	VMOVUPS      192(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          grouptailrarenarrow
 	VMOVUPS      224(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VMOVUPS      Y6, 64(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	CMPQ         R9, $+25
 	JLT          grouptailrarenarrow
 	VMOVUPS      256(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y14, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
 
@@ -2840,79 +2520,67 @@ grouptailrarenarrow:
 
 short2rare:
 	VMOVUPS      (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
+	VMULPS       Y10, Y6, Y6
 	VMOVUPS      Y6, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVUPS      constantsAVX2<>+12(SB), Y0
@@ -2928,19 +2596,16 @@ lanerare:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (DI)
@@ -2948,19 +2613,16 @@ lanerare:
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
@@ -2968,19 +2630,16 @@ lanerare:
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
@@ -2988,19 +2647,16 @@ lanerare:
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(DI)
@@ -3018,19 +2674,16 @@ lanetailrare:
 	VMOVUPS      160(SP), Y0
 	VMOVUPS      288(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (SP)
@@ -3040,19 +2693,16 @@ lanetailrare:
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
@@ -3062,19 +2712,16 @@ lanetailrare:
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(SP)
@@ -3084,19 +2731,16 @@ lanetailrare:
 	VMOVUPS      256(SP), Y0
 	VMOVUPS      384(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(SP)
@@ -3116,9 +2760,9 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, BMI2, FMA3
 TEXT ·FakeQuantizeFpBitsAVX2(SB), $528-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y15 most
-	// per group: Y14 scale
-	// loaded at each use: least, step, recip, 0x7fffffff, 0x7f800000, 0x80000000
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: least, step
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -3126,6 +2770,9 @@ TEXT ·FakeQuantizeFpBitsAVX2(SB), $528-72
 	MOVQ         scale+24(FP), BX
 	MOVQ         recip+32(FP), R8
 	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -3134,121 +2781,98 @@ TEXT ·FakeQuantizeFpBitsAVX2(SB), $528-72
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (R8), Y10
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(DX), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(DX), Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(DX), Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VMOVUPS      Y10, (DI)
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VMOVUPS      Y9, 32(DI)
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y14, Y4, Y4
-	VMOVUPS      Y4, 96(DI)
-	VPCMPEQD     Y7, Y2, Y2
-	VMOVMSKPS    Y8, AX
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 groupback:
@@ -3347,122 +2971,98 @@ piece4:
 
 piece5:
 	VMOVUPS      144(SP), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      176(SP), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      208(SP), Y4
-	VBROADCASTSS (R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y14, Y5, Y6
-	VBROADCASTSS (R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      240(SP), Y6
-	VBROADCASTSS (R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y14, Y7, Y8
-	VBROADCASTSS (R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VMOVUPS      176(SP), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VMOVUPS      208(SP), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VMOVUPS      240(SP), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VMOVUPS      Y10, (SP)
-	VPCMPEQD     Y1, Y8, Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, (SP)
+	VPCMPEQD     Y0, Y5, Y5
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VMOVUPS      Y9, 32(SP)
-	VPCMPEQD     Y3, Y0, Y0
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y14, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VPCMPEQD     Y5, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 64(SP)
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y14, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
-	VPCMPEQD     Y7, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 96(SP)
+	VPCMPEQD     Y0, Y3, Y3
 
 grouptailnarrow:
-	VMOVMSKPS Y8, AX
+	VMOVMSKPS Y5, AX
 	MOVB      AL, 128(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 129(SP)
 	VMOVMSKPS Y1, AX
-	MOVB      AL, 130(SP)
+	MOVB      AL, 129(SP)
 	VMOVMSKPS Y2, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y3, AX
 	MOVB      AL, 131(SP)
 
 grouptailback:
@@ -3570,117 +3170,95 @@ short2:
 	JLT  short2end
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
 	VMOVUPS      (DX), Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(DX), Y2
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y2, Y3
-	VMOVAPS      Y2, Y4
-	VFNMADD231PS Y14, Y3, Y4
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(DX), Y4
-	VBROADCASTSS 4(R8), Y5
-	VMULPS       Y5, Y4, Y5
-	VMOVAPS      Y4, Y6
-	VFNMADD231PS Y13, Y5, Y6
-	VBROADCASTSS 4(R8), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(DX), Y6
-	VBROADCASTSS 4(R8), Y7
-	VMULPS       Y7, Y6, Y7
-	VMOVAPS      Y6, Y8
-	VFNMADD231PS Y13, Y7, Y8
-	VBROADCASTSS 4(R8), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y8, Y9
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VBROADCASTSS step+44(FP), Y10
-	VPADDD       Y10, Y9, Y9
-	VADDPS       Y9, Y8, Y10
-	VSUBPS       Y9, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+0(SB), Y9
-	VPAND        Y9, Y0, Y0
-	VPOR         Y0, Y10, Y10
-	VMULPS       Y14, Y10, Y10
-	VMOVUPS      Y10, (DI)
-	VPCMPEQD     Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS least+40(FP), Y9
-	VPMAXUD      Y9, Y1, Y1
-	VBROADCASTSS step+44(FP), Y9
-	VPADDD       Y9, Y1, Y1
-	VADDPS       Y1, Y0, Y9
-	VSUBPS       Y1, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y2, Y2
-	VPOR         Y2, Y9, Y9
-	VMULPS       Y14, Y9, Y9
-	VMOVUPS      Y9, 32(DI)
-	VPCMPEQD     Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y5, Y5
-	VPMINUD      Y15, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y13, Y3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y7, Y7
-	VPMINUD      Y15, Y7, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y6, Y6
-	VPOR         Y6, Y4, Y4
-	VMULPS       Y13, Y4, Y4
-	VMOVUPS      Y4, 96(DI)
-	VPCMPEQD     Y7, Y2, Y2
-	VMOVMSKPS    Y8, AX
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VMOVUPS      Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(SI)
 
 short2back:
@@ -3709,111 +3287,95 @@ laneloop:
 	VMOVUPS      (R8), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (BX), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R8), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      32(BX), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VMOVUPS      64(DX), Y4
-	VMOVUPS      64(R8), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      64(BX), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VMOVUPS      96(DX), Y7
-	VMOVUPS      96(R8), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      96(BX), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      32(BX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      64(BX), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      96(BX), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VMOVUPS      Y14, (DI)
-	VPCMPEQD     Y2, Y10, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VMOVUPS      Y3, 64(DI)
-	VPCMPEQD     Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y7, Y7
-	VPOR         Y7, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 96(DI)
-	VPCMPEQD     Y11, Y2, Y2
-	VMOVMSKPS    Y10, AX
-	MOVB         AL, (SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(SI)
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VMOVUPS      Y11, (DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VMOVUPS      Y10, 32(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y9, Y6, Y6
+	VMOVUPS      Y6, 96(DI)
+	VPCMPEQD     Y0, Y4, Y4
 	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(SI)
+	MOVB         AL, (SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 
 laneback:
@@ -4085,119 +3647,103 @@ piece26:
 	VMOVUPS      400(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      272(SP), Y3
-	VMOVAPS      Y0, Y4
-	VFNMADD231PS Y3, Y2, Y4
-	VFMADD231PS  Y1, Y4, Y2
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      432(SP), Y4
-	VMULPS       Y4, Y1, Y5
-	VMOVUPS      304(SP), Y6
-	VMOVAPS      Y1, Y7
-	VFNMADD231PS Y6, Y5, Y7
-	VFMADD231PS  Y4, Y7, Y5
-	VMOVUPS      208(SP), Y4
-	VMOVUPS      464(SP), Y7
-	VMULPS       Y7, Y4, Y8
-	VMOVUPS      336(SP), Y9
-	VMOVAPS      Y4, Y10
-	VFNMADD231PS Y9, Y8, Y10
-	VFMADD231PS  Y7, Y10, Y8
-	VMOVUPS      240(SP), Y7
-	VMOVUPS      496(SP), Y10
-	VMULPS       Y10, Y7, Y11
-	VMOVUPS      368(SP), Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS Y12, Y11, Y13
-	VFMADD231PS  Y10, Y13, Y11
-	VCMPPS       $0x03, Y5, Y2, Y10
-	VCMPPS       $0x03, Y11, Y8, Y13
-	VORPS        Y13, Y10, Y10
-	VPMOVMSKB    Y10, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      176(SP), Y0
+	VMOVUPS      432(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      304(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      208(SP), Y0
+	VMOVUPS      464(SP), Y1
+	VMULPS       Y1, Y0, Y6
+	VMOVUPS      336(SP), Y7
+	VFMSUB231PS  Y7, Y6, Y0
+	VFNMADD231PS Y1, Y0, Y6
+	VMOVUPS      240(SP), Y0
+	VMOVUPS      496(SP), Y1
+	VMULPS       Y1, Y0, Y8
+	VMOVUPS      368(SP), Y9
+	VFMSUB231PS  Y9, Y8, Y0
+	VFNMADD231PS Y1, Y0, Y8
+	VCMPPS       $0x03, Y4, Y2, Y0
+	VCMPPS       $0x03, Y8, Y6, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPMINUD      Y15, Y2, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VPAND        Y13, Y10, Y13
-	VBROADCASTSS least+40(FP), Y14
-	VPMAXUD      Y14, Y13, Y13
-	VBROADCASTSS step+44(FP), Y14
-	VPADDD       Y14, Y13, Y13
-	VADDPS       Y13, Y10, Y14
-	VSUBPS       Y13, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y14, Y14
-	VMULPS       Y3, Y14, Y14
-	VMOVUPS      Y14, (SP)
-	VPCMPEQD     Y2, Y10, Y10
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VPADDD       Y11, Y10, Y10
+	VADDPS       Y10, Y1, Y11
+	VSUBPS       Y10, Y11, Y11
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y11, Y11
+	VMULPS       Y3, Y11, Y11
+	VMOVUPS      Y11, (SP)
+	VPCMPEQD     Y0, Y1, Y1
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y0, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
-	VPCMPEQD     Y5, Y0, Y0
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VBROADCASTSS step+44(FP), Y10
+	VPADDD       Y10, Y3, Y3
+	VADDPS       Y3, Y2, Y10
+	VSUBPS       Y3, Y10, Y10
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y10, Y10
+	VMULPS       Y5, Y10, Y10
+	VMOVUPS      Y10, 32(SP)
+	VPCMPEQD     Y0, Y2, Y2
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y8, Y8
-	VPMINUD      Y15, Y8, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VBROADCASTSS step+44(FP), Y3
-	VPADDD       Y3, Y2, Y2
-	VADDPS       Y2, Y1, Y3
-	VSUBPS       Y2, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPAND        Y2, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VMOVUPS      Y3, 64(SP)
-	VPCMPEQD     Y8, Y1, Y1
+	VPAND        Y14, Y6, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VPADDD       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y5, Y5
+	VPAND        Y12, Y6, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      Y5, 64(SP)
+	VPCMPEQD     Y0, Y3, Y3
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y11, Y11
-	VPMINUD      Y15, Y11, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VBROADCASTSS step+44(FP), Y4
-	VPADDD       Y4, Y3, Y3
-	VADDPS       Y3, Y2, Y4
-	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y7, Y7
-	VPOR         Y7, Y4, Y4
-	VMULPS       Y12, Y4, Y4
-	VMOVUPS      Y4, 96(SP)
-	VPCMPEQD     Y11, Y2, Y2
+	VPAND        Y14, Y8, Y0
+	VPMINUD      Y15, Y0, Y4
+	VPAND        Y13, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS step+44(FP), Y6
+	VPADDD       Y6, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VPOR         Y8, Y6, Y6
+	VMULPS       Y9, Y6, Y6
+	VMOVUPS      Y6, 96(SP)
+	VPCMPEQD     Y0, Y4, Y4
 
 lanetailnarrow:
-	VMOVMSKPS Y10, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 129(SP)
 	VMOVMSKPS Y1, AX
-	MOVB      AL, 130(SP)
+	MOVB      AL, 128(SP)
 	VMOVMSKPS Y2, AX
+	MOVB      AL, 129(SP)
+	VMOVMSKPS Y3, AX
+	MOVB      AL, 130(SP)
+	VMOVMSKPS Y4, AX
 	MOVB      AL, 131(SP)
 
 lanetailback:
@@ -4291,79 +3837,67 @@ laneend:
 
 grouprare:
 	VMOVUPS      (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VMOVUPS      Y6, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y14, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
@@ -4378,85 +3912,73 @@ grouprare:
 
 grouptailrare:
 	VMOVUPS      144(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	CMPQ         R9, $+9
 	JLT          grouptailrarenarrow
 	VMOVUPS      176(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	CMPQ         R9, $+17
 	JLT          grouptailrarenarrow
 	VMOVUPS      208(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y14, Y6, Y6
+	VMULPS       Y11, Y6, Y6
 	VMOVUPS      Y6, 64(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	CMPQ         R9, $+25
 	JLT          grouptailrarenarrow
 	VMOVUPS      240(SP), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y14, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
 
@@ -4473,79 +3995,67 @@ grouptailrarenarrow:
 
 short2rare:
 	VMOVUPS      (DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y3
-	VPAND        Y3, Y2, Y3
+	VPAND        Y13, Y2, Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPMAXUD      Y4, Y3, Y3
 	VBROADCASTSS step+44(FP), Y4
 	VPADDD       Y4, Y3, Y3
 	VADDPS       Y3, Y2, Y4
 	VSUBPS       Y3, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y3
-	VPAND        Y3, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y4, Y4
-	VMULPS       Y14, Y4, Y4
+	VMULPS       Y11, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
-	VDIVPS       Y14, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
+	VMULPS       Y10, Y6, Y6
 	VMOVUPS      Y6, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
-	VDIVPS       Y13, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPAND        Y1, Y0, Y1
+	VDIVPS       Y10, Y0, Y0
+	VPAND        Y14, Y0, Y1
 	VMINPS       Y1, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VMULPS       Y13, Y7, Y7
+	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
@@ -4562,19 +4072,16 @@ lanerare:
 	VMOVUPS      (DX), Y0
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (DI)
@@ -4582,19 +4089,16 @@ lanerare:
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
@@ -4602,19 +4106,16 @@ lanerare:
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(DI)
@@ -4622,19 +4123,16 @@ lanerare:
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(DI)
@@ -4653,19 +4151,16 @@ lanetailrare:
 	VMOVUPS      144(SP), Y0
 	VMOVUPS      272(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPAND        Y13, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VBROADCASTSS step+44(FP), Y5
 	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VMOVUPS      Y5, (SP)
@@ -4675,19 +4170,16 @@ lanetailrare:
 	VMOVUPS      176(SP), Y0
 	VMOVUPS      304(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y4, Y5
+	VPAND        Y13, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS step+44(FP), Y6
 	VPADDD       Y6, Y5, Y5
 	VADDPS       Y5, Y4, Y6
 	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
@@ -4697,19 +4189,16 @@ lanetailrare:
 	VMOVUPS      208(SP), Y0
 	VMOVUPS      336(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
+	VPAND        Y13, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS step+44(FP), Y7
 	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VMOVUPS      Y7, 64(SP)
@@ -4719,19 +4208,16 @@ lanetailrare:
 	VMOVUPS      240(SP), Y0
 	VMOVUPS      368(SP), Y1
 	VDIVPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VMINPS       Y2, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
+	VPAND        Y13, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VBROADCASTSS step+44(FP), Y8
 	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
 	VMOVUPS      Y8, 96(SP)
@@ -4748,9 +4234,9 @@ lanetailrarenarrow:
 	MOVB      AL, 131(SP)
 	JMP       lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x80000000
-DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+8(SB)/4, $0x80000000
 DATA constantsAVX2<>+12(SB)/4, $0x00000000
 DATA constantsAVX2<>+16(SB)/4, $0x00000004
 DATA constantsAVX2<>+20(SB)/4, $0x00000001

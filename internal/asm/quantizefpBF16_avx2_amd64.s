@@ -8,9 +8,9 @@
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x3c800000, Y13 0x7f800000, Y12 0xa000000, Y11 0x3c8, Y10 0x80
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x7fffffff, 0x7f, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
+	// per group: Y8 recip
+	// loaded at each use: scale, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -22,6 +22,7 @@ TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-56
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -30,111 +31,100 @@ TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
-	MOVQ R10, R8
-	CMPQ R8, $+32
-	JLT  grouptail
+	VBROADCASTSS (BX), Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -210,112 +200,100 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    48(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    64(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
+	VPAND        Y14, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
+	VPAND        Y14, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -377,106 +355,96 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -504,97 +472,93 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      32(DX), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VPMOVZXWD    32(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      64(DX), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      96(DX), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPAND        Y14, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -843,105 +807,101 @@ piece25:
 	VMOVUPS      224(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      96(SP), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      256(SP), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      128(SP), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VPMOVZXWD    64(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      288(SP), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      160(SP), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      320(SP), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      128(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      192(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y14, Y5, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   Y2, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -996,42 +956,40 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -1039,42 +997,40 @@ grouprare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -1089,21 +1045,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -1112,21 +1067,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -1135,21 +1089,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -1158,21 +1111,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -1190,42 +1142,40 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -1233,42 +1183,40 @@ short2rare:
 	VBROADCASTSS 4(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS 4(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -1283,42 +1231,40 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -1326,42 +1272,40 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -1376,21 +1320,20 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -1399,21 +1342,20 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -1422,21 +1364,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -1445,21 +1386,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -1475,20 +1415,21 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x38800000, Y13 0x7f800000, Y12 0xa800000, Y11 0x1c4, Y10 0x80
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x7fffffff, 0x7f, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
+	// per group: Y8 recip
+	// loaded at each use: scale, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+68(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1497,111 +1438,100 @@ TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
-	MOVQ R10, R8
-	CMPQ R8, $+32
-	JLT  grouptail
+	VBROADCASTSS (BX), Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -1677,112 +1607,100 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    48(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    64(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
+	VPAND        Y14, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
+	VPAND        Y14, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -1844,106 +1762,96 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -1971,97 +1879,93 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      32(DX), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VPMOVZXWD    32(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      64(DX), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      96(DX), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPAND        Y14, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -2310,105 +2214,101 @@ piece25:
 	VMOVUPS      224(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      96(SP), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      256(SP), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      128(SP), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VPMOVZXWD    64(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      288(SP), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      160(SP), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      320(SP), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      128(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      192(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y14, Y5, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   Y2, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -2463,42 +2363,40 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -2506,42 +2404,40 @@ grouprare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -2556,21 +2452,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -2579,21 +2474,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -2602,21 +2496,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -2625,21 +2518,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -2657,42 +2549,40 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -2700,42 +2590,40 @@ short2rare:
 	VBROADCASTSS 4(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS 4(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -2750,42 +2638,40 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -2793,42 +2679,40 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -2843,21 +2727,20 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -2866,21 +2749,20 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -2889,21 +2771,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -2912,21 +2793,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -2942,20 +2822,22 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0xb000000, Y13 0x7f800000, Y12 0x3c0, Y11 0x0, Y10 0x80
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x7fffffff, 0x3f800000, 0x7f, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
+	// per group: Y7 recip
+	// loaded at each use: scale, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+72(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VXORPS       Y9, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -2964,115 +2846,100 @@ TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-56
 	JEQ          short2
 
 groups:
-	MOVQ R10, R8
-	CMPQ R8, $+32
-	JLT  grouptail
+	VBROADCASTSS (BX), Y7
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y7, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
 	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y14, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y12, Y1, Y1
-	VPMAXSD      Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -3148,116 +3015,100 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y7, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    48(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    64(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
 	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y14, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y12, Y1, Y1
-	VPMAXSD      Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
+	VPAND        Y14, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
+	VPAND        Y14, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y11, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -3319,110 +3170,96 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y7, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
 	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y14, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y12, Y1, Y1
-	VPMAXSD      Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -3450,101 +3287,93 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      32(DX), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VPMOVZXWD    32(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      64(DX), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      96(DX), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y2, Y2
-	VSUBPS       Y7, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y4, Y4
-	VSUBPS       Y0, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y6, Y6
-	VSUBPS       Y0, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VPSUBD       Y12, Y6, Y6
-	VPMAXSD      Y11, Y6, Y6
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPSRLD       $0x14, Y8, Y8
-	VPSUBD       Y12, Y8, Y8
-	VPMAXSD      Y11, Y8, Y8
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPAND        Y14, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -3793,109 +3622,101 @@ piece25:
 	VMOVUPS      224(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      96(SP), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      256(SP), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      128(SP), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VPMOVZXWD    64(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      288(SP), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      160(SP), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VPMOVZXWD    80(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      320(SP), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      192(SP), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      128(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      160(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      192(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y2, Y2
-	VSUBPS       Y7, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y4, Y4
-	VSUBPS       Y0, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y6, Y6
-	VSUBPS       Y0, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VPSUBD       Y12, Y6, Y6
-	VPMAXSD      Y11, Y6, Y6
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPSRLD       $0x14, Y8, Y8
-	VPSUBD       Y12, Y8, Y8
-	VPMAXSD      Y11, Y8, Y8
+	VPAND        Y14, Y5, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   Y2, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -3950,44 +3771,40 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -3995,44 +3812,40 @@ grouprare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -4047,22 +3860,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -4071,22 +3882,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -4095,22 +3904,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -4119,22 +3926,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
+	VPAND        Y11, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPMAXSD      Y9, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -4152,44 +3957,40 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -4197,44 +3998,40 @@ short2rare:
 	VBROADCASTSS 4(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS 4(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -4249,44 +4046,40 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(SI), Y0
@@ -4294,44 +4087,40 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -4346,22 +4135,20 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -4370,22 +4157,20 @@ lanetailrare:
 	VMOVUPS      128(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -4394,22 +4179,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -4418,22 +4201,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
+	VPAND        Y11, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPMAXSD      Y9, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -4449,20 +4230,21 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x3f800000, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x7fffffff, table, 0x10011001
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
+	// per group: Y8 recip
+	// loaded at each use: scale, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+80(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12
-	VBROADCASTSS constantsAVX2<>+84(SB), Y11
-	VBROADCASTSS constantsAVX2<>+88(SB), Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+76(SB), Y11
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -4471,112 +4253,101 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-56
 	JEQ          short2
 
 groups:
-	MOVQ R10, R8
-	CMPQ R8, $+32
-	JLT  grouptail
+	VBROADCASTSS (BX), Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x1c, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -4655,113 +4426,101 @@ piece4:
 piece5:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    32(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    48(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    64(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
+	VPAND        Y14, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x1c, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
+	VPAND        Y14, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
@@ -4837,107 +4596,97 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VPMOVZXWD    32(SI), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x1c, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -4968,101 +4717,97 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      32(DX), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VPMOVZXWD    32(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      64(DX), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VPMOVZXWD    48(SI), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      96(DX), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPAND        Y14, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -5311,109 +5056,105 @@ piece26:
 	VMOVUPS      208(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      80(SP), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VPMOVZXWD    32(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      240(SP), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      112(SP), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VPMOVZXWD    48(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      272(SP), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      144(SP), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VPMOVZXWD    64(SP), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMOVUPS      304(SP), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      176(SP), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      112(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VPMOVZXWD    48(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      272(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      144(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      304(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      176(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y14, Y5, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 
 lanetailback:
 	MOVQ R8, AX
@@ -5477,42 +5218,40 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -5520,42 +5259,40 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -5574,21 +5311,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -5597,21 +5333,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -5620,21 +5355,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -5643,21 +5377,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VANDPS       Y5, Y1, Y5
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y5, Y5
 
 grouptailrarenarrow:
@@ -5679,42 +5412,40 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -5722,42 +5453,40 @@ short2rare:
 	VBROADCASTSS 4(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS 4(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -5776,42 +5505,40 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VPMOVZXWD    32(SI), Y0
@@ -5819,42 +5546,40 @@ lanerare:
 	VMOVUPS      64(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -5868,96 +5593,92 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VPMOVZXWD    16(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      112(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y5, Y5
+	VPMOVZXWD 16(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   80(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VPAND     Y14, Y0, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x16, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VANDPS    Y2, Y1, Y2
+	VANDPS    Y0, Y1, Y1
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y2, Y2
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 32(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   112(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VPAND     Y14, Y0, Y3
+	VPMINUD   Y15, Y3, Y3
+	VPAND     Y12, Y3, Y4
+	VPMAXUD   Y13, Y4, Y4
+	VPADDD    Y11, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x16, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y10, Y3, Y3
+	VANDPS    Y3, Y1, Y3
+	VANDPS    Y0, Y1, Y1
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y3, Y3
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 48(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   144(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VANDPS    Y4, Y1, Y4
+	VANDPS    Y0, Y1, Y1
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y4, Y4
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VPMOVZXWD 64(SP), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   176(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VPAND     Y14, Y0, Y5
+	VPMINUD   Y15, Y5, Y5
+	VPAND     Y12, Y5, Y6
+	VPMAXUD   Y13, Y6, Y6
+	VPADDD    Y11, Y6, Y7
+	VADDPS    Y7, Y5, Y5
+	VPSUBD    Y7, Y5, Y5
+	VPSRLD    $0x16, Y6, Y6
+	VPADDD    Y6, Y5, Y5
+	VPSUBD    Y10, Y5, Y5
+	VANDPS    Y5, Y1, Y5
+	VANDPS    Y0, Y1, Y1
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y5, Y5
 
 lanetailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
@@ -5972,12 +5693,12 @@ lanetailrarenarrow:
 	VMOVUPS      X1, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x3c800000
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
-DATA constantsAVX2<>+8(SB)/4, $0x0a000000
-DATA constantsAVX2<>+12(SB)/4, $0x000003c8
-DATA constantsAVX2<>+16(SB)/4, $0x00000080
-DATA constantsAVX2<>+20(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+4(SB)/4, $0x3c800000
+DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+12(SB)/4, $0x0a000000
+DATA constantsAVX2<>+16(SB)/4, $0x000003c8
+DATA constantsAVX2<>+20(SB)/4, $0x00000080
 DATA constantsAVX2<>+24(SB)/4, $0x00000000
 DATA constantsAVX2<>+28(SB)/4, $0x00000004
 DATA constantsAVX2<>+32(SB)/4, $0x00000001
@@ -5990,9 +5711,9 @@ DATA constantsAVX2<>+56(SB)/4, $0x0000007f
 DATA constantsAVX2<>+60(SB)/4, $0x38800000
 DATA constantsAVX2<>+64(SB)/4, $0x0a800000
 DATA constantsAVX2<>+68(SB)/4, $0x000001c4
-DATA constantsAVX2<>+72(SB)/4, $0x0b000000
-DATA constantsAVX2<>+76(SB)/4, $0x000003c0
-DATA constantsAVX2<>+80(SB)/4, $0x3f800000
+DATA constantsAVX2<>+72(SB)/4, $0x3f800000
+DATA constantsAVX2<>+76(SB)/4, $0x0b000000
+DATA constantsAVX2<>+80(SB)/4, $0x000003c0
 DATA constantsAVX2<>+84(SB)/4, $0x000000fe
 DATA constantsAVX2<>+88(SB)/4, $0x00000008
 DATA constantsAVX2<>+92(SB)/4, $0x10011001

@@ -8,9 +8,9 @@
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE4M3AVX2(SB), $416-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x3c800000, Y13 0x7f800000, Y12 0xa000000, Y11 0x3c8, Y10 0x80
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x7fffffff, 0x7f, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
+	// per group: Y8 recip
+	// loaded at each use: scale, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -22,6 +22,7 @@ TEXT ·QuantizeFpE4M3AVX2(SB), $416-56
 	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -30,107 +31,96 @@ TEXT ·QuantizeFpE4M3AVX2(SB), $416-56
 	JEQ          short2
 
 groups:
-	MOVQ R10, R8
-	CMPQ R8, $+32
-	JLT  grouptail
+	VBROADCASTSS (BX), Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -227,109 +217,97 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      64(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      96(SP), Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      96(SP), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      128(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
+	VPAND        Y14, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
+	VPAND        Y14, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -391,102 +369,92 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -513,94 +481,90 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      32(DX), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VMOVUPS      64(SI), Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      64(DX), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      96(DX), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPAND        Y14, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -870,102 +834,98 @@ piece25:
 	VMOVUPS      288(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      160(SP), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      192(SP), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VMOVUPS      96(SP), Y3
-	VMOVUPS      352(SP), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      224(SP), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      128(SP), Y5
-	VMOVUPS      384(SP), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      64(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      192(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      224(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      256(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x14, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y14, Y5, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   Y2, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -1019,82 +979,78 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -1108,21 +1064,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -1130,21 +1085,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -1152,21 +1106,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -1174,21 +1127,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -1205,82 +1157,78 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VBROADCASTSS 4(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -1294,82 +1242,78 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -1383,21 +1327,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x14, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -1405,21 +1348,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x14, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -1427,21 +1369,20 @@ lanetailrare:
 	VMOVUPS      224(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x14, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -1449,21 +1390,20 @@ lanetailrare:
 	VMOVUPS      256(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x14, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -1479,20 +1419,21 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE5M2AVX2(SB), $416-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x38800000, Y13 0x7f800000, Y12 0xa800000, Y11 0x1c4, Y10 0x80
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x7fffffff, 0x7f, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
+	// per group: Y8 recip
+	// loaded at each use: scale, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+68(SB), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+64(SB), Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1501,107 +1442,96 @@ TEXT ·QuantizeFpE5M2AVX2(SB), $416-56
 	JEQ          short2
 
 groups:
-	MOVQ R10, R8
-	CMPQ R8, $+32
-	JLT  grouptail
+	VBROADCASTSS (BX), Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -1698,109 +1628,97 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      64(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      96(SP), Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      96(SP), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      128(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
+	VPAND        Y14, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
+	VPAND        Y14, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -1862,102 +1780,92 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x15, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -1984,94 +1892,90 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      32(DX), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VMOVUPS      64(SI), Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      64(DX), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      96(DX), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPAND        Y14, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -2341,102 +2245,98 @@ piece25:
 	VMOVUPS      288(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      160(SP), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      192(SP), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VMOVUPS      96(SP), Y3
-	VMOVUPS      352(SP), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      224(SP), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      128(SP), Y5
-	VMOVUPS      384(SP), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      64(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      192(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      224(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      256(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x15, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x15, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y14, Y5, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x15, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   Y2, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -2490,82 +2390,78 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -2579,21 +2475,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -2601,21 +2496,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -2623,21 +2517,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -2645,21 +2538,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -2676,82 +2568,78 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VBROADCASTSS 4(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -2765,82 +2653,78 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -2854,21 +2738,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x15, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -2876,21 +2759,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x15, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -2898,21 +2780,20 @@ lanetailrare:
 	VMOVUPS      224(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x15, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -2920,21 +2801,20 @@ lanetailrare:
 	VMOVUPS      256(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x15, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y9, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -2950,20 +2830,22 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE2M1AVX2(SB), $416-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0xb000000, Y13 0x7f800000, Y12 0x3c0, Y11 0x0, Y10 0x80
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x7fffffff, 0x3f800000, 0x7f, table
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
+	// per group: Y7 recip
+	// loaded at each use: scale, 0x7f, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+72(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VXORPS       Y11, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+80(SB), Y10
+	VXORPS       Y9, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -2972,111 +2854,96 @@ TEXT ·QuantizeFpE2M1AVX2(SB), $416-56
 	JEQ          short2
 
 groups:
-	MOVQ R10, R8
-	CMPQ R8, $+32
-	JLT  grouptail
+	VBROADCASTSS (BX), Y7
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y7, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y7, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
 	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y14, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y12, Y1, Y1
-	VPMAXSD      Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 groupback:
 	ADDQ $+32, DI
@@ -3173,113 +3040,97 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y7, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VMOVUPS      64(SP), Y0
+	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VMOVUPS      96(SP), Y0
+	VMULPS       Y7, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      96(SP), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      128(SP), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
 	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y14, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y12, Y1, Y1
-	VPMAXSD      Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
-	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
+	VPAND        Y14, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
+	VPAND        Y14, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y11, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VSUBPS       Y5, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
-	VPACKSSDW Y3, Y1, Y1
-	VPACKSSDW Y7, Y5, Y5
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y5, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VMOVUPS   Y1, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 grouptailback:
 	TESTQ $0x00000010, R8
@@ -3341,106 +3192,92 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y7, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y6, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y6, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
 	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y14, Y8, Y8
-	VADDPS       Y8, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
 	VPSRLD       $0x14, Y1, Y1
-	VPSUBD       Y12, Y1, Y1
-	VPMAXSD      Y11, Y1, Y1
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y3, Y3
-	VSUBPS       Y0, Y3, Y3
-	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y5, Y5
-	VSUBPS       Y0, Y5, Y5
-	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VPSRLD       $0x18, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y7, Y7
-	VSUBPS       Y0, Y7, Y7
-	VPSRLD       $0x14, Y7, Y7
-	VPSUBD       Y12, Y7, Y7
-	VPMAXSD      Y11, Y7, Y7
-	VPSRLD       $0x18, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -3467,98 +3304,90 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      32(DX), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VMOVUPS      64(SI), Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      64(DX), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      96(DX), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y2, Y2
-	VSUBPS       Y7, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y4, Y4
-	VSUBPS       Y0, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y6, Y6
-	VSUBPS       Y0, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VPSUBD       Y12, Y6, Y6
-	VPMAXSD      Y11, Y6, Y6
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
 	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPSRLD       $0x14, Y8, Y8
-	VPSUBD       Y12, Y8, Y8
-	VPMAXSD      Y11, Y8, Y8
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPAND        Y14, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      Y2, (DI)
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVUPS      Y0, (DI)
 
 laneback:
 	ADDQ $+32, DI
@@ -3828,106 +3657,98 @@ piece25:
 	VMOVUPS      288(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      160(SP), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VMOVUPS      64(SP), Y1
-	VMOVUPS      320(SP), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      192(SP), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VMOVUPS      96(SP), Y3
-	VMOVUPS      352(SP), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      224(SP), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      128(SP), Y5
-	VMOVUPS      384(SP), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      256(SP), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      64(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      192(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      224(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      256(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y2, Y2
-	VSUBPS       Y7, Y2, Y2
-	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
-	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y4, Y4
-	VSUBPS       Y0, Y4, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
-	VPSRLD       $0x18, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y6, Y6
-	VSUBPS       Y0, Y6, Y6
-	VPSRLD       $0x14, Y6, Y6
-	VPSUBD       Y12, Y6, Y6
-	VPMAXSD      Y11, Y6, Y6
-	VPSRLD       $0x18, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+80(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPADDD       Y14, Y0, Y0
-	VADDPS       Y0, Y8, Y8
-	VSUBPS       Y0, Y8, Y8
-	VPSRLD       $0x14, Y8, Y8
-	VPSUBD       Y12, Y8, Y8
-	VPMAXSD      Y11, Y8, Y8
+	VPAND        Y14, Y5, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPSRLD       $0x14, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VPSRLD       $0x18, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
+	VPAND        Y8, Y5, Y5
+	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSDW Y8, Y6, Y6
-	VMOVUPS   constantsAVX2<>+24(SB), Y0
-	VPACKUSWB Y6, Y2, Y2
-	VPERMD    Y2, Y0, Y2
-	VMOVUPS   Y2, (SP)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VMOVUPS   constantsAVX2<>+24(SB), Y1
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y1, Y0
+	VMOVUPS   Y0, (SP)
 
 lanetailback:
 	TESTQ $0x00000010, R8
@@ -3981,86 +3802,78 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -4074,22 +3887,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -4097,22 +3908,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -4120,22 +3929,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -4143,22 +3950,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
+	VPAND        Y11, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPMAXSD      Y9, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 grouptailrarenarrow:
@@ -4175,86 +3980,78 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VBROADCASTSS 4(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -4268,86 +4065,78 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -4361,22 +4150,20 @@ lanetailrare:
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+80(SB), Y4
-	VPMAXUD      Y4, Y3, Y3
-	VPADDD       Y14, Y3, Y3
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
 	VPSRLD       $0x14, Y2, Y2
-	VPSUBD       Y12, Y2, Y2
-	VPMAXSD      Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+56(SB), Y3
 	VBLENDVPS    Y1, Y2, Y3, Y1
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailrarenarrow
@@ -4384,22 +4171,20 @@ lanetailrare:
 	VMOVUPS      192(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VPAND        Y11, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
 	VPSRLD       $0x14, Y3, Y3
-	VPSUBD       Y12, Y3, Y3
-	VPMAXSD      Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPMAXSD      Y9, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	VBLENDVPS    Y2, Y3, Y4, Y2
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	CMPQ         R8, $+17
 	JLT          lanetailrarenarrow
@@ -4407,22 +4192,20 @@ lanetailrare:
 	VMOVUPS      224(SP), Y3
 	VDIVPS       Y3, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
+	VPAND        Y11, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
 	VADDPS       Y5, Y4, Y4
 	VSUBPS       Y5, Y4, Y4
 	VPSRLD       $0x14, Y4, Y4
-	VPSUBD       Y12, Y4, Y4
-	VPMAXSD      Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
+	VPMAXSD      Y9, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+56(SB), Y5
 	VBLENDVPS    Y3, Y4, Y5, Y3
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y3, Y3
 	CMPQ         R8, $+25
 	JLT          lanetailrarenarrow
@@ -4430,22 +4213,20 @@ lanetailrare:
 	VMOVUPS      256(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
+	VPAND        Y11, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y12, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
 	VPSRLD       $0x14, Y5, Y5
-	VPSUBD       Y12, Y5, Y5
-	VPMAXSD      Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
+	VPMAXSD      Y9, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y6
 	VBLENDVPS    Y4, Y5, Y6, Y4
 	VPSRLD       $0x18, Y0, Y0
-	VPAND        Y10, Y0, Y0
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y4, Y4
 
 lanetailrarenarrow:
@@ -4461,20 +4242,21 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, FMA3
 TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 most, Y14 0x3f800000, Y13 0x7f800000, Y12 0xb000000, Y11 0xfe, Y10 0x8
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x7fffffff, table, 0x10011001
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
+	// per group: Y8 recip
+	// loaded at each use: scale, table, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS most+32(FP), Y15
-	VBROADCASTSS constantsAVX2<>+80(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12
-	VBROADCASTSS constantsAVX2<>+84(SB), Y11
-	VBROADCASTSS constantsAVX2<>+88(SB), Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+72(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+76(SB), Y11
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -4483,108 +4265,97 @@ TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-56
 	JEQ          short2
 
 groups:
-	MOVQ R10, R8
-	CMPQ R8, $+32
-	JLT  grouptail
+	VBROADCASTSS (BX), Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x1c, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -4684,110 +4455,98 @@ piece4:
 
 piece5:
 	VMOVUPS      16(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      48(SP), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      48(SP), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      80(SP), Y0
+	VMULPS       Y8, Y0, Y3
 	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      80(SP), Y4
-	VBROADCASTSS (BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS (DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS (BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      112(SP), Y6
-	VBROADCASTSS (BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS (DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS (BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      112(SP), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
-	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
+	VPAND        Y14, Y3, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x1c, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
+	VPAND        Y14, Y4, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y3, Y3
 
 grouptailnarrow:
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SP)
@@ -4863,103 +4622,93 @@ short2:
 	JLT  short2end
 
 short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y8, Y0, Y1
 	VBROADCASTSS (DX), Y2
-	VFNMADD213PS Y0, Y1, Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y3, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y2, Y3
-	VBROADCASTSS (DX), Y4
-	VFNMADD213PS Y2, Y3, Y4
-	VBROADCASTSS (BX), Y5
-	VFMADD231PS  Y5, Y4, Y3
-	VMOVUPS      64(SI), Y4
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y5, Y4, Y5
-	VBROADCASTSS 4(DX), Y6
-	VFNMADD213PS Y4, Y5, Y6
-	VBROADCASTSS 4(BX), Y7
-	VFMADD231PS  Y7, Y6, Y5
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(BX), Y7
-	VMULPS       Y7, Y6, Y7
-	VBROADCASTSS 4(DX), Y8
-	VFNMADD213PS Y6, Y7, Y8
-	VBROADCASTSS 4(BX), Y9
-	VFMADD231PS  Y9, Y8, Y7
-	VCMPPS       $0x03, Y3, Y1, Y8
-	VCMPPS       $0x03, Y7, Y5, Y9
-	VORPS        Y9, Y8, Y8
-	VPMOVMSKB    Y8, AX
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VPAND        Y8, Y1, Y1
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
 	VPMINUD      Y15, Y1, Y1
-	VPAND        Y13, Y1, Y8
-	VPMAXUD      Y14, Y8, Y8
-	VPADDD       Y12, Y8, Y9
-	VADDPS       Y9, Y1, Y1
-	VPSUBD       Y9, Y1, Y1
-	VPSRLD       $0x16, Y8, Y8
-	VPADDD       Y8, Y1, Y1
-	VPSUBD       Y11, Y1, Y1
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y3, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y8
-	VADDPS       Y8, Y3, Y3
-	VPSUBD       Y8, Y3, Y3
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y2, Y2
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y3, Y3
-	VPACKSSDW    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y5, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y5, Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y4, Y4
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y7, Y7
-	VPMINUD      Y15, Y7, Y7
-	VPAND        Y13, Y7, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y2
-	VADDPS       Y2, Y7, Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSUBD       Y11, Y7, Y7
-	VPSRLD       $0x1c, Y6, Y6
-	VPAND        Y10, Y6, Y6
-	VPOR         Y6, Y7, Y7
-	VPACKSSDW    Y7, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y1, Y2
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (DI)
@@ -4989,98 +4738,94 @@ laneloop:
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      (DX), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      32(DX), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VMOVUPS      64(SI), Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      64(DX), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      96(SI), Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      96(DX), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VPACKSSDW    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y3
+	VADDPS       Y3, Y1, Y1
+	VPSUBD       Y3, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VPAND        Y14, Y5, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
+	VADDPS       Y4, Y2, Y2
+	VPSUBD       Y4, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -5350,106 +5095,102 @@ piece26:
 	VMOVUPS      272(SP), Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVUPS      144(SP), Y3
-	VFNMADD213PS Y0, Y2, Y3
-	VFMADD231PS  Y1, Y3, Y2
-	VMOVUPS      48(SP), Y1
-	VMOVUPS      304(SP), Y3
-	VMULPS       Y3, Y1, Y4
-	VMOVUPS      176(SP), Y5
-	VFNMADD213PS Y1, Y4, Y5
-	VFMADD231PS  Y3, Y5, Y4
-	VMOVUPS      80(SP), Y3
-	VMOVUPS      336(SP), Y5
-	VMULPS       Y5, Y3, Y6
-	VMOVUPS      208(SP), Y7
-	VFNMADD213PS Y3, Y6, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMOVUPS      112(SP), Y5
-	VMOVUPS      368(SP), Y7
-	VMULPS       Y7, Y5, Y8
-	VMOVUPS      240(SP), Y9
-	VFNMADD213PS Y5, Y8, Y9
-	VFMADD231PS  Y7, Y9, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      48(SP), Y0
+	VMOVUPS      304(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      176(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      80(SP), Y0
+	VMOVUPS      336(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      208(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      112(SP), Y0
+	VMOVUPS      368(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      240(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y7
-	VPMAXUD      Y14, Y7, Y7
-	VPADDD       Y12, Y7, Y9
-	VADDPS       Y9, Y2, Y2
-	VPSUBD       Y9, Y2, Y2
-	VPSRLD       $0x16, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VPSRLD       $0x1c, Y0, Y0
-	VPAND        Y10, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y13, Y1, Y1
+	VPADDD       Y11, Y1, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y4, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y7
-	VADDPS       Y7, Y4, Y4
-	VPSUBD       Y7, Y4, Y4
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y6, Y6
-	VPMINUD      Y15, Y6, Y6
-	VPAND        Y13, Y6, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y6, Y6
-	VPSUBD       Y1, Y6, Y6
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y6, Y6
-	VPSUBD       Y11, Y6, Y6
-	VPSRLD       $0x1c, Y3, Y3
-	VPAND        Y10, Y3, Y3
-	VPOR         Y3, Y6, Y6
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y6
+	VADDPS       Y6, Y2, Y2
+	VPSUBD       Y6, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y8, Y8
-	VPMINUD      Y15, Y8, Y8
-	VPAND        Y13, Y8, Y0
-	VPMAXUD      Y14, Y0, Y0
-	VPADDD       Y12, Y0, Y1
-	VADDPS       Y1, Y8, Y8
-	VPSUBD       Y1, Y8, Y8
-	VPSRLD       $0x16, Y0, Y0
-	VPADDD       Y0, Y8, Y8
-	VPSUBD       Y11, Y8, Y8
+	VPAND        Y14, Y5, Y3
+	VPMINUD      Y15, Y3, Y3
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y6
+	VADDPS       Y6, Y3, Y3
+	VPSUBD       Y6, Y3, Y3
+	VPSRLD       $0x16, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VPSRLD       $0x1c, Y5, Y5
-	VPAND        Y10, Y5, Y5
-	VPOR         Y5, Y8, Y8
+	VPAND        Y9, Y5, Y5
+	VPOR         Y5, Y3, Y3
 
 lanetailnarrow:
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y8, Y6, Y6
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
 
 lanetailback:
 	MOVQ R8, AX
@@ -5512,82 +5253,78 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      64(SI), Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -5605,21 +5342,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	CMPQ         R8, $+9
 	JLT          grouptailrarenarrow
@@ -5627,21 +5363,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	CMPQ         R8, $+17
 	JLT          grouptailrarenarrow
@@ -5649,21 +5384,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	CMPQ         R8, $+25
 	JLT          grouptailrarenarrow
@@ -5671,21 +5405,20 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
+	VPAND        Y14, Y0, Y5
 	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
+	VPAND        Y12, Y5, Y6
+	VPMAXUD      Y13, Y6, Y6
+	VPADDD       Y11, Y6, Y7
 	VADDPS       Y7, Y5, Y5
 	VPSUBD       Y7, Y5, Y5
 	VPSRLD       $0x16, Y6, Y6
 	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
+	VPSUBD       Y10, Y5, Y5
 	VANDPS       Y5, Y1, Y5
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y5, Y5
 
 grouptailrarenarrow:
@@ -5706,82 +5439,78 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      64(SI), Y0
 	VBROADCASTSS 4(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VBROADCASTSS 4(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -5799,82 +5528,78 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
+	VPAND        Y14, Y0, Y2
 	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y4
 	VADDPS       Y4, Y2, Y2
 	VPSUBD       Y4, Y2, Y2
 	VPSRLD       $0x16, Y3, Y3
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VPACKSSDW    Y3, Y2, Y2
 	VMOVUPS      64(SI), Y0
 	VMOVUPS      64(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
+	VPAND        Y14, Y0, Y3
 	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y13, Y4, Y4
+	VPADDD       Y11, Y4, Y5
 	VADDPS       Y5, Y3, Y3
 	VPSUBD       Y5, Y3, Y3
 	VPSRLD       $0x16, Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
+	VPSUBD       Y10, Y3, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
+	VPAND        Y14, Y0, Y4
 	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
+	VPAND        Y12, Y4, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
 	VADDPS       Y6, Y4, Y4
 	VPSUBD       Y6, Y4, Y4
 	VPSRLD       $0x16, Y5, Y5
 	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
+	VPSUBD       Y10, Y4, Y4
 	VANDPS       Y4, Y1, Y4
 	VANDPS       Y0, Y1, Y1
 	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
+	VPAND        Y9, Y1, Y1
 	VPOR         Y1, Y4, Y4
 	VPACKSSDW    Y4, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
@@ -5888,92 +5613,88 @@ lanerare:
 	JMP          laneback
 
 lanetailrare:
-	VMOVUPS      16(SP), Y0
-	VMOVUPS      144(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VPMINUD      Y15, Y2, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y14, Y3, Y3
-	VPADDD       Y12, Y3, Y4
-	VADDPS       Y4, Y2, Y2
-	VPSUBD       Y4, Y2, Y2
-	VPSRLD       $0x16, Y3, Y3
-	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y11, Y2, Y2
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	CMPQ         R8, $+9
-	JLT          lanetailrarenarrow
-	VMOVUPS      48(SP), Y0
-	VMOVUPS      176(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y3
-	VPMINUD      Y15, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y14, Y4, Y4
-	VPADDD       Y12, Y4, Y5
-	VADDPS       Y5, Y3, Y3
-	VPSUBD       Y5, Y3, Y3
-	VPSRLD       $0x16, Y4, Y4
-	VPADDD       Y4, Y3, Y3
-	VPSUBD       Y11, Y3, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	CMPQ         R8, $+17
-	JLT          lanetailrarenarrow
-	VMOVUPS      80(SP), Y0
-	VMOVUPS      208(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y4
-	VPAND        Y4, Y0, Y4
-	VPMINUD      Y15, Y4, Y4
-	VPAND        Y13, Y4, Y5
-	VPMAXUD      Y14, Y5, Y5
-	VPADDD       Y12, Y5, Y6
-	VADDPS       Y6, Y4, Y4
-	VPSUBD       Y6, Y4, Y4
-	VPSRLD       $0x16, Y5, Y5
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y11, Y4, Y4
-	VANDPS       Y4, Y1, Y4
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	CMPQ         R8, $+25
-	JLT          lanetailrarenarrow
-	VMOVUPS      112(SP), Y0
-	VMOVUPS      240(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y5
-	VPAND        Y5, Y0, Y5
-	VPMINUD      Y15, Y5, Y5
-	VPAND        Y13, Y5, Y6
-	VPMAXUD      Y14, Y6, Y6
-	VPADDD       Y12, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VPSUBD       Y7, Y5, Y5
-	VPSRLD       $0x16, Y6, Y6
-	VPADDD       Y6, Y5, Y5
-	VPSUBD       Y11, Y5, Y5
-	VANDPS       Y5, Y1, Y5
-	VANDPS       Y0, Y1, Y1
-	VPSRLD       $0x1c, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VPOR         Y1, Y5, Y5
+	VMOVUPS 16(SP), Y0
+	VMOVUPS 144(SP), Y1
+	VDIVPS  Y1, Y0, Y0
+	VCMPPS  $0x07, Y0, Y0, Y1
+	VPAND   Y14, Y0, Y2
+	VPMINUD Y15, Y2, Y2
+	VPAND   Y12, Y2, Y3
+	VPMAXUD Y13, Y3, Y3
+	VPADDD  Y11, Y3, Y4
+	VADDPS  Y4, Y2, Y2
+	VPSUBD  Y4, Y2, Y2
+	VPSRLD  $0x16, Y3, Y3
+	VPADDD  Y3, Y2, Y2
+	VPSUBD  Y10, Y2, Y2
+	VANDPS  Y2, Y1, Y2
+	VANDPS  Y0, Y1, Y1
+	VPSRLD  $0x1c, Y1, Y1
+	VPAND   Y9, Y1, Y1
+	VPOR    Y1, Y2, Y2
+	CMPQ    R8, $+9
+	JLT     lanetailrarenarrow
+	VMOVUPS 48(SP), Y0
+	VMOVUPS 176(SP), Y1
+	VDIVPS  Y1, Y0, Y0
+	VCMPPS  $0x07, Y0, Y0, Y1
+	VPAND   Y14, Y0, Y3
+	VPMINUD Y15, Y3, Y3
+	VPAND   Y12, Y3, Y4
+	VPMAXUD Y13, Y4, Y4
+	VPADDD  Y11, Y4, Y5
+	VADDPS  Y5, Y3, Y3
+	VPSUBD  Y5, Y3, Y3
+	VPSRLD  $0x16, Y4, Y4
+	VPADDD  Y4, Y3, Y3
+	VPSUBD  Y10, Y3, Y3
+	VANDPS  Y3, Y1, Y3
+	VANDPS  Y0, Y1, Y1
+	VPSRLD  $0x1c, Y1, Y1
+	VPAND   Y9, Y1, Y1
+	VPOR    Y1, Y3, Y3
+	CMPQ    R8, $+17
+	JLT     lanetailrarenarrow
+	VMOVUPS 80(SP), Y0
+	VMOVUPS 208(SP), Y1
+	VDIVPS  Y1, Y0, Y0
+	VCMPPS  $0x07, Y0, Y0, Y1
+	VPAND   Y14, Y0, Y4
+	VPMINUD Y15, Y4, Y4
+	VPAND   Y12, Y4, Y5
+	VPMAXUD Y13, Y5, Y5
+	VPADDD  Y11, Y5, Y6
+	VADDPS  Y6, Y4, Y4
+	VPSUBD  Y6, Y4, Y4
+	VPSRLD  $0x16, Y5, Y5
+	VPADDD  Y5, Y4, Y4
+	VPSUBD  Y10, Y4, Y4
+	VANDPS  Y4, Y1, Y4
+	VANDPS  Y0, Y1, Y1
+	VPSRLD  $0x1c, Y1, Y1
+	VPAND   Y9, Y1, Y1
+	VPOR    Y1, Y4, Y4
+	CMPQ    R8, $+25
+	JLT     lanetailrarenarrow
+	VMOVUPS 112(SP), Y0
+	VMOVUPS 240(SP), Y1
+	VDIVPS  Y1, Y0, Y0
+	VCMPPS  $0x07, Y0, Y0, Y1
+	VPAND   Y14, Y0, Y5
+	VPMINUD Y15, Y5, Y5
+	VPAND   Y12, Y5, Y6
+	VPMAXUD Y13, Y6, Y6
+	VPADDD  Y11, Y6, Y7
+	VADDPS  Y7, Y5, Y5
+	VPSUBD  Y7, Y5, Y5
+	VPSRLD  $0x16, Y6, Y6
+	VPADDD  Y6, Y5, Y5
+	VPSUBD  Y10, Y5, Y5
+	VANDPS  Y5, Y1, Y5
+	VANDPS  Y0, Y1, Y1
+	VPSRLD  $0x1c, Y1, Y1
+	VPAND   Y9, Y1, Y1
+	VPOR    Y1, Y5, Y5
 
 lanetailrarenarrow:
 	VPACKSSDW    Y3, Y2, Y2
@@ -5988,12 +5709,12 @@ lanetailrarenarrow:
 	VMOVUPS      X1, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x3c800000
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
-DATA constantsAVX2<>+8(SB)/4, $0x0a000000
-DATA constantsAVX2<>+12(SB)/4, $0x000003c8
-DATA constantsAVX2<>+16(SB)/4, $0x00000080
-DATA constantsAVX2<>+20(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+4(SB)/4, $0x3c800000
+DATA constantsAVX2<>+8(SB)/4, $0x7f800000
+DATA constantsAVX2<>+12(SB)/4, $0x0a000000
+DATA constantsAVX2<>+16(SB)/4, $0x000003c8
+DATA constantsAVX2<>+20(SB)/4, $0x00000080
 DATA constantsAVX2<>+24(SB)/4, $0x00000000
 DATA constantsAVX2<>+28(SB)/4, $0x00000004
 DATA constantsAVX2<>+32(SB)/4, $0x00000001
@@ -6006,9 +5727,9 @@ DATA constantsAVX2<>+56(SB)/4, $0x0000007f
 DATA constantsAVX2<>+60(SB)/4, $0x38800000
 DATA constantsAVX2<>+64(SB)/4, $0x0a800000
 DATA constantsAVX2<>+68(SB)/4, $0x000001c4
-DATA constantsAVX2<>+72(SB)/4, $0x0b000000
-DATA constantsAVX2<>+76(SB)/4, $0x000003c0
-DATA constantsAVX2<>+80(SB)/4, $0x3f800000
+DATA constantsAVX2<>+72(SB)/4, $0x3f800000
+DATA constantsAVX2<>+76(SB)/4, $0x0b000000
+DATA constantsAVX2<>+80(SB)/4, $0x000003c0
 DATA constantsAVX2<>+84(SB)/4, $0x000000fe
 DATA constantsAVX2<>+88(SB)/4, $0x00000008
 DATA constantsAVX2<>+92(SB)/4, $0x10011001

@@ -14,6 +14,9 @@ func (p *Printer) FMUL(d, n, m V) { p.three(0x6e20dc00, "fmul", S, d, n, m) }
 // FDIV is d = n / m.
 func (p *Printer) FDIV(d, n, m V) { p.three(0x6e20fc00, "fdiv", S, d, n, m) }
 
+// FNEG is d = -n.
+func (p *Printer) FNEG(d, n V) { p.same(0x6ea0f800, "fneg", d, n) }
+
 // FMLA is d += n * m, rounded once.
 func (p *Printer) FMLA(d, n, m V) { p.full("VFMLA", S, d, n, m) }
 
