@@ -164,7 +164,7 @@ func TestDivisionRange(t *testing.T) {
 			x = neighbour(float32(0), r.IntN(100<<23)) // up to 2^-27
 		}
 		got, want := quotient(x, s, 1/s), x/s
-		if q := x * (1 / s); q-q != 0 { // infinite or NaN
+		if q := float32(x * (1 / s)); q-q != 0 { // infinite or NaN
 			if got == got {
 				t.Fatalf("%x/%x = %x, got %x, want NaN", x, s, want, got)
 			}
