@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -131,13 +132,75 @@ func TestJSON(t *testing.T) {
 	assert.Equal(t, `{"op":"quantize/int8","impl":"generic","n":64,"ns_per_element":1.5,"gb_per_s":3.25,"copy_ratio":2}`, string(text))
 }
 
-// What an operation says that it moves is what the copies move.
+// Copies read and write as many bytes as is said: the whole of the destination is written, and what follows it is not.
 func TestCopies(t *testing.T) {
-	for _, size := range [][2]int{{4096, 4096}, {4096, 1024}, {1024, 4096}, {40000, 50000}, {50001, 40001}, {100, 0}, {0, 100}, {1, 0}} {
-		ways := copies(new(arena), size[0], size[1])
-		require.NotEmpty(t, ways)
-		for _, way := range ways {
-			assert.NotPanics(t, way, "%v", size)
+	const guard = 4096
+	for _, size := range [][2]int{
+		{4096, 4096}, {4096, 1024}, {1024, 4096}, {40000, 50000}, {50001, 40001}, {100, 0}, {0, 100}, {1, 0}, {70000, 280001}, {64, 64 * 99},
+		{1 << 18, 5 << 16}, {1 << 18, 1<<18 + 1<<13}, {1 << 18, 1 << 15}, {1 << 20, 0}, {16 << 10, 1 << 18},
+	} {
+		src, buffer := alloc[byte](new(arena), size[0]), alloc[byte](new(arena), size[1]+guard)
+		for i := range src {
+			src[i] = byte(1 + i>>6%255) // each line its own
+		}
+		cached := bytes.Repeat([]byte{1}, copyPiece)
+		check := func(way func(), what string) {
+			clear(buffer)
+			way()
+			assert.Equal(t, -1, bytes.IndexByte(buffer[:size[1]], 0), "%v %s: not written", size, what)
+			assert.Equal(t, make([]byte, guard), buffer[size[1]:], "%v %s: written behind the end", size, what)
+		}
+		for _, loop := range loops() {
+			check(loop.way(buffer[:size[1]], src, cached), fmt.Sprint(loop))
+		}
+		fill(src, 1)
+		for i, way := range runtimeCopies(buffer[:size[1]], src, cached) {
+			if i < 2 { // the others clear
+				check(way, "runtime")
+			} else {
+				assert.NotPanics(t, way)
+			}
+		}
+		assert.NotEmpty(t, copies(new(arena), size[0], size[1]))
+	}
+}
+
+// A step reads and writes what the table says: one more would show.
+func TestMixes(t *testing.T) {
+	for _, loop := range loops() {
+		for i, m := range mixes {
+			const steps = 3
+			src, dst := make([]byte, line*(m.read*steps+1)), alloc[byte](new(arena), line*(m.written*steps+1))
+			for j := range src {
+				src[j] = byte(1 + j/line)
+			}
+			clear(dst)
+			restDst, restSrc := loop.run(dst, src, i, steps)
+			assert.Len(t, restDst, line)
+			assert.Len(t, restSrc, line)
+			assert.Equal(t, make([]byte, line), restDst)
+			for j, got := range dst[:len(dst)-line] {
+				step, stored := j/line/m.written, j/line%m.written
+				if read := step*m.read + stored*m.read/m.written; got != byte(1+read) {
+					t.Fatalf("%v, mix %v: byte %d comes from line %d, want %d", loop, m, j, got-1, read)
+				}
+			}
+		}
+	}
+}
+
+// The steps are as many as there is room for, but for one of each kind.
+func TestSplit(t *testing.T) {
+	for read := 0; read < 20000; read += 37 {
+		for written := 0; written < 20000; written += 41 {
+			mix, first, second := split(read, written)
+			a, b := mixes[mix], mixes[mix+1]
+			restRead, restWritten := read-line*(first*a.read+second*b.read), written-line*(first*a.written+second*b.written)
+			within := first >= 0 && second >= 0 && restRead >= 0 && restWritten >= 0
+			full := restRead < line*(a.read+b.read) && restWritten < line*(a.written+b.written)
+			if !within || !full && written <= 16*read {
+				t.Fatalf("%d read, %d written: %d of %v and %d of %v", read, written, first, a, second, b)
+			}
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lowbit-go/lowbit/gen/formula"
 	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
@@ -36,7 +35,7 @@ const (
 		fmt.Fprintf(&b, "\t%s\n", t.open().Name())
 	}
 	b.WriteString(")\n")
-	for _, k := range formula.Kinds {
+	for _, k := range kinds() {
 		fmt.Fprintf(&b, "\n// %s\ntype %s uint8\n\n// Choices of %s.\nconst (\n", k.Doc, k.Type, k.Type)
 		for i, c := range k.Choices {
 			if i == 0 {
@@ -60,7 +59,7 @@ type family struct {
 func families() []*family {
 	var out []*family
 	byName := map[string]*family{}
-	for _, k := range formula.All() {
+	for _, k := range kernels() {
 		f := byName[k.Family]
 		if f == nil {
 			f = &family{name: k.Family}
@@ -126,6 +125,9 @@ func (f *family) write(b *bytes.Buffer, isas []string) {
 		fmt.Fprintf(b, "switch %s {\n", strings.Join(key, "|"))
 		for _, isa := range isas {
 			for _, k := range f.members {
+				if !offers(isa, k) {
+					continue
+				}
 				value := []string{"int(" + isa + ")<<16"}
 				for i, v := range k.Variants {
 					value = append(value, fmt.Sprintf("int(%s)<<%d", v.Choice(), 4*i))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/lowbit-go/lowbit/gen/formula"
 	"github.com/lowbit-go/lowbit/gen/ir"
 	"github.com/lowbit-go/lowbit/gen/neon"
 	"github.com/lowbit-go/lowbit/gen/plan"
@@ -13,6 +12,7 @@ const generator = "github.com/lowbit-go/lowbit/gen"
 // file is a machine that collects functions and prints them.
 type file interface {
 	plan.Machine
+	mover
 	File(generator, pkg string) (asm, stubs []byte, err error)
 }
 
@@ -31,13 +31,16 @@ func Generate() (map[string][]byte, error) {
 	out := map[string][]byte{}
 	for _, t := range targets {
 		families := map[string][]*ir.Kernel{}
-		for _, k := range formula.All() {
+		for _, k := range kernels() {
 			families[k.File] = append(families[k.File], k)
 		}
 		for name, ks := range families {
 			m := t.open()
 			for _, k := range ks {
-				if err := plan.Generate(k, m); err != nil {
+				if !offers(m.Name(), k) {
+					continue
+				}
+				if err := generate(k, m); err != nil {
 					return nil, err
 				}
 			}

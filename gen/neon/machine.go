@@ -271,3 +271,23 @@ func (m *Machine) mem(a plan.Addr) asm.Mem {
 func (m *Machine) table(d asm.V, b string) {
 	m.LITERAL(d, binary.LittleEndian.Uint64([]byte(b[:8])), binary.LittleEndian.Uint64([]byte(b[8:16])))
 }
+
+// LoadLine loads 64 bytes.
+func (m *Machine) LoadLine(line int, from plan.Addr) {
+	for i := range 4 {
+		m.LDR(asm.Q, asm.V(4*line+i), asm.At(asm.R(from.Reg), from.Disp+16*i))
+	}
+}
+
+// StoreLine stores what LoadLine loaded.
+func (m *Machine) StoreLine(to plan.Addr, line int, past bool) {
+	if past {
+		panic("neon: no stores past the caches")
+	}
+	for i := range 4 {
+		m.STR(asm.Q, asm.At(asm.R(to.Reg), to.Disp+16*i), asm.V(4*line+i))
+	}
+}
+
+// Fence has nothing to do.
+func (m *Machine) Fence() {}

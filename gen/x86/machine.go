@@ -422,3 +422,25 @@ func (m *Machine) move(size int, from, to operand.Mem) {
 	m.i(name, from, r)
 	m.i(name, r, to)
 }
+
+// whole are the registers through which 64 bytes pass, and where each finds its part.
+func (m *Machine) whole(line int, a plan.Addr, move func(r reg.VecPhysical, at operand.Mem)) {
+	count := 16 / m.Width()
+	for i := range count {
+		move(m.vec(count*line+i), m.mem(a, 4*m.Width()*i))
+	}
+}
+
+// LoadLine loads 64 bytes.
+func (m *Machine) LoadLine(line int, from plan.Addr) {
+	m.whole(line, from, func(r reg.VecPhysical, at operand.Mem) { m.i("VMOVUPS", at, r) })
+}
+
+// StoreLine stores what LoadLine loaded, past the caches if that is asked for.
+func (m *Machine) StoreLine(to plan.Addr, line int, past bool) {
+	name := map[bool]string{false: "VMOVUPS", true: "VMOVNTPS"}[past]
+	m.whole(line, to, func(r reg.VecPhysical, at operand.Mem) { m.i(name, r, at) })
+}
+
+// Fence puts stores past the caches before all that follow.
+func (m *Machine) Fence() { m.i("SFENCE") }

@@ -18,6 +18,29 @@ const (
 	NEON
 )
 
+// Mix is how many lines of 64 bytes a step of Copy reads, and how many it writes.
+type Mix uint8
+
+// Choices of Mix.
+const (
+	Mix4to0 Mix = iota
+	Mix4to1
+	Mix4to2
+	Mix4to4
+	Mix4to5
+	Mix1to4
+	Mix1to16
+)
+
+// Stores is the kind of a copy's stores: NonTemporal ones go past the caches, to 64-byte boundaries.
+type Stores uint8
+
+// Choices of Stores.
+const (
+	Temporal Stores = iota
+	NonTemporal
+)
+
 // Code is what a quantizer writes.
 type Code uint8
 

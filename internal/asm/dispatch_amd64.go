@@ -839,3 +839,88 @@ func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int)
 	}
 	panic("asm: no such implementation of EncodeFp")
 }
+
+// Copy reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
+func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int) {
+	switch int(isa)<<16 | int(mixKind)<<0 | int(storesKind)<<4 {
+	case int(AVX2)<<16 | int(Mix4to0)<<0 | int(Temporal)<<4:
+		Copy4to0AVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix4to1)<<0 | int(Temporal)<<4:
+		Copy4to1AVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix4to1)<<0 | int(NonTemporal)<<4:
+		Copy4to1NTAVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix4to2)<<0 | int(Temporal)<<4:
+		Copy4to2AVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix4to2)<<0 | int(NonTemporal)<<4:
+		Copy4to2NTAVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix4to4)<<0 | int(Temporal)<<4:
+		Copy4to4AVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix4to4)<<0 | int(NonTemporal)<<4:
+		Copy4to4NTAVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix4to5)<<0 | int(Temporal)<<4:
+		Copy4to5AVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix4to5)<<0 | int(NonTemporal)<<4:
+		Copy4to5NTAVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
+		Copy1to4AVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix1to4)<<0 | int(NonTemporal)<<4:
+		Copy1to4NTAVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix1to16)<<0 | int(Temporal)<<4:
+		Copy1to16AVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix1to16)<<0 | int(NonTemporal)<<4:
+		Copy1to16NTAVX2(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to0)<<0 | int(Temporal)<<4:
+		Copy4to0AVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to1)<<0 | int(Temporal)<<4:
+		Copy4to1AVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to1)<<0 | int(NonTemporal)<<4:
+		Copy4to1NTAVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to2)<<0 | int(Temporal)<<4:
+		Copy4to2AVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to2)<<0 | int(NonTemporal)<<4:
+		Copy4to2NTAVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to4)<<0 | int(Temporal)<<4:
+		Copy4to4AVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to4)<<0 | int(NonTemporal)<<4:
+		Copy4to4NTAVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to5)<<0 | int(Temporal)<<4:
+		Copy4to5AVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix4to5)<<0 | int(NonTemporal)<<4:
+		Copy4to5NTAVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
+		Copy1to4AVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix1to4)<<0 | int(NonTemporal)<<4:
+		Copy1to4NTAVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix1to16)<<0 | int(Temporal)<<4:
+		Copy1to16AVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix1to16)<<0 | int(NonTemporal)<<4:
+		Copy1to16NTAVX512(dst, src, n)
+		return
+	}
+	panic("asm: no such implementation of Copy")
+}

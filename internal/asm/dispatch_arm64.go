@@ -497,3 +497,31 @@ func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int)
 	}
 	panic("asm: no such implementation of EncodeFp")
 }
+
+// Copy reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
+func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int) {
+	switch int(isa)<<16 | int(mixKind)<<0 | int(storesKind)<<4 {
+	case int(NEON)<<16 | int(Mix4to0)<<0 | int(Temporal)<<4:
+		Copy4to0NEON(dst, src, n)
+		return
+	case int(NEON)<<16 | int(Mix4to1)<<0 | int(Temporal)<<4:
+		Copy4to1NEON(dst, src, n)
+		return
+	case int(NEON)<<16 | int(Mix4to2)<<0 | int(Temporal)<<4:
+		Copy4to2NEON(dst, src, n)
+		return
+	case int(NEON)<<16 | int(Mix4to4)<<0 | int(Temporal)<<4:
+		Copy4to4NEON(dst, src, n)
+		return
+	case int(NEON)<<16 | int(Mix4to5)<<0 | int(Temporal)<<4:
+		Copy4to5NEON(dst, src, n)
+		return
+	case int(NEON)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
+		Copy1to4NEON(dst, src, n)
+		return
+	case int(NEON)<<16 | int(Mix1to16)<<0 | int(Temporal)<<4:
+		Copy1to16NEON(dst, src, n)
+		return
+	}
+	panic("asm: no such implementation of Copy")
+}

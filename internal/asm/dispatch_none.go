@@ -115,3 +115,8 @@ func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int) {
 func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int) {
 	panic("asm: no such implementation of EncodeFp")
 }
+
+// Copy reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
+func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int) {
+	panic("asm: no such implementation of Copy")
+}
