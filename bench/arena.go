@@ -8,6 +8,15 @@ type arena struct {
 	lent    int
 }
 
+// Memory is where an operation of one's own has its slices: lent anew for every size, and touched before.
+type Memory = arena
+
+// Alloc lends a slice of n elements. No two slices begin at the same place of a page, as in all operations.
+func Alloc[E any](m *Memory, n int) []E { return alloc[E](m, n) }
+
+// Elements lends the n elements that all operations quantize.
+func Elements(m *Memory, n int) []float32 { return elements[float32](m, n) }
+
 // page is that of every system to be expected, or a part of it.
 const page = 4096
 

@@ -57,7 +57,7 @@ const line = 64
 var mixes = []struct {
 	mix           asm.Mix
 	read, written int
-}{{asm.Mix4to0, 4, 0}, {asm.Mix4to1, 4, 1}, {asm.Mix4to2, 4, 2}, {asm.Mix4to4, 4, 4}, {asm.Mix4to5, 4, 5}, {asm.Mix1to4, 1, 4}, {asm.Mix1to16, 1, 16}}
+}{{asm.Mix4to0, 4, 0}, {asm.Mix4to1, 4, 1}, {asm.Mix4to2, 4, 2}, {asm.Mix4to4, 4, 4}, {asm.Mix4to5, 4, 5}, {asm.Mix2to4, 2, 4}, {asm.Mix1to4, 1, 4}, {asm.Mix1to16, 1, 16}}
 
 // run does so many steps.
 func (c copyLoop) run(dst, src []byte, mix, steps int) ([]byte, []byte) {

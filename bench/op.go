@@ -26,6 +26,20 @@ type work struct {
 	read, written int // bytes
 }
 
+// NewOp is an operation of one's own. Its begin prepares n elements and returns what is to be measured, and how many bytes that must read and write.
+func NewOp(name string, begin func(m *Memory, n int) (run func(), read, written int)) Op {
+	return Op{name, oneGroup, func(a *arena, n int) work {
+		run, read, written := begin(a, n)
+		return work{run, read, written}
+	}}
+}
+
+// Begin prepares n elements, of which all are taken, and returns the operation on them and how many bytes it reads and writes.
+func (o Op) Begin(n int) (run func(), bytes int) {
+	w := o.begin(new(Memory), n)
+	return w.run, w.read + w.written
+}
+
 // Elements returns how many of n elements the operation takes: all that are in whole groups.
 func (o Op) Elements(n int) int { return n - n%o.groups.unit(n) }
 

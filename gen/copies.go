@@ -17,7 +17,7 @@ import (
 type mix struct{ read, written int }
 
 // mixes are what Mix chooses from.
-var mixes = []mix{{4, 0}, {4, 1}, {4, 2}, {4, 4}, {4, 5}, {1, 4}, {1, 16}}
+var mixes = []mix{{4, 0}, {4, 1}, {4, 2}, {4, 4}, {4, 5}, {2, 4}, {1, 4}, {1, 16}}
 
 func (x mix) String() string { return fmt.Sprintf("%dto%d", x.read, x.written) }
 

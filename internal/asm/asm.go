@@ -28,6 +28,7 @@ const (
 	Mix4to2
 	Mix4to4
 	Mix4to5
+	Mix2to4
 	Mix1to4
 	Mix1to16
 )

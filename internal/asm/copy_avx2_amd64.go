@@ -49,6 +49,16 @@ func Copy4to5AVX2(dst *uint8, src *uint8, n int)
 //go:noescape
 func Copy4to5NTAVX2(dst *uint8, src *uint8, n int)
 
+// Copy2to4AVX2 reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
+//
+//go:noescape
+func Copy2to4AVX2(dst *uint8, src *uint8, n int)
+
+// Copy2to4NTAVX2 reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
+//
+//go:noescape
+func Copy2to4NTAVX2(dst *uint8, src *uint8, n int)
+
 // Copy1to4AVX2 reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
 //
 //go:noescape

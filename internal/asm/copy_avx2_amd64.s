@@ -271,6 +271,63 @@ loop:
 	VZEROUPPER
 	RET
 
+// func Copy2to4AVX2(dst *uint8, src *uint8, n int)
+// Requires: AVX
+TEXT ·Copy2to4AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y0, 64(DI)
+	VMOVUPS Y1, 96(DI)
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VMOVUPS Y2, 128(DI)
+	VMOVUPS Y3, 160(DI)
+	VMOVUPS Y2, 192(DI)
+	VMOVUPS Y3, 224(DI)
+	ADDQ    $+128, SI
+	ADDQ    $+256, DI
+	SUBQ    $+1, DX
+	TESTQ   DX, DX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+// func Copy2to4NTAVX2(dst *uint8, src *uint8, n int)
+// Requires: AVX, MMX+
+TEXT ·Copy2to4NTAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS  (SI), Y0
+	VMOVUPS  32(SI), Y1
+	VMOVNTPS Y0, (DI)
+	VMOVNTPS Y1, 32(DI)
+	VMOVNTPS Y0, 64(DI)
+	VMOVNTPS Y1, 96(DI)
+	VMOVUPS  64(SI), Y2
+	VMOVUPS  96(SI), Y3
+	VMOVNTPS Y2, 128(DI)
+	VMOVNTPS Y3, 160(DI)
+	VMOVNTPS Y2, 192(DI)
+	VMOVNTPS Y3, 224(DI)
+	ADDQ     $+128, SI
+	ADDQ     $+256, DI
+	SUBQ     $+1, DX
+	TESTQ    DX, DX
+	JNE      loop
+	SFENCE
+	VZEROUPPER
+	RET
+
 // func Copy1to4AVX2(dst *uint8, src *uint8, n int)
 // Requires: AVX
 TEXT ·Copy1to4AVX2(SB), NOSPLIT, $0-24

@@ -49,6 +49,16 @@ func Copy4to5AVX512(dst *uint8, src *uint8, n int)
 //go:noescape
 func Copy4to5NTAVX512(dst *uint8, src *uint8, n int)
 
+// Copy2to4AVX512 reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
+//
+//go:noescape
+func Copy2to4AVX512(dst *uint8, src *uint8, n int)
+
+// Copy2to4NTAVX512 reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
+//
+//go:noescape
+func Copy2to4NTAVX512(dst *uint8, src *uint8, n int)
+
 // Copy1to4AVX512 reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
 //
 //go:noescape

@@ -211,6 +211,51 @@ loop:
 	VZEROUPPER
 	RET
 
+// func Copy2to4AVX512(dst *uint8, src *uint8, n int)
+// Requires: AVX, AVX512F
+TEXT ·Copy2to4AVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS (SI), Z0
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z0, 64(DI)
+	VMOVUPS 64(SI), Z1
+	VMOVUPS Z1, 128(DI)
+	VMOVUPS Z1, 192(DI)
+	ADDQ    $+128, SI
+	ADDQ    $+256, DI
+	SUBQ    $+1, DX
+	TESTQ   DX, DX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+// func Copy2to4NTAVX512(dst *uint8, src *uint8, n int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·Copy2to4NTAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS  (SI), Z0
+	VMOVNTPS Z0, (DI)
+	VMOVNTPS Z0, 64(DI)
+	VMOVUPS  64(SI), Z1
+	VMOVNTPS Z1, 128(DI)
+	VMOVNTPS Z1, 192(DI)
+	ADDQ     $+128, SI
+	ADDQ     $+256, DI
+	SUBQ     $+1, DX
+	TESTQ    DX, DX
+	JNE      loop
+	SFENCE
+	VZEROUPPER
+	RET
+
 // func Copy1to4AVX512(dst *uint8, src *uint8, n int)
 // Requires: AVX, AVX512F
 TEXT ·Copy1to4AVX512(SB), NOSPLIT, $0-24

@@ -29,6 +29,11 @@ func Copy4to4NEON(dst *uint8, src *uint8, n int)
 //go:noescape
 func Copy4to5NEON(dst *uint8, src *uint8, n int)
 
+// Copy2to4NEON reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
+//
+//go:noescape
+func Copy2to4NEON(dst *uint8, src *uint8, n int)
+
 // Copy1to4NEON reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.
 //
 //go:noescape

@@ -196,6 +196,43 @@ loop:
 	CBNZ R2, loop
 	RET
 
+// func Copy2to4NEON(dst *uint8, src *uint8, n int)
+
+TEXT ·Copy2to4NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+loop:
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
+	FMOVQ 32(R1), F2
+	FMOVQ 48(R1), F3
+	FMOVQ F0, (R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ F2, 32(R0)
+	FMOVQ F3, 48(R0)
+	FMOVQ F0, 64(R0)
+	FMOVQ F1, 80(R0)
+	FMOVQ F2, 96(R0)
+	FMOVQ F3, 112(R0)
+	FMOVQ 64(R1), F4
+	FMOVQ 80(R1), F5
+	FMOVQ 96(R1), F6
+	FMOVQ 112(R1), F7
+	FMOVQ F4, 128(R0)
+	FMOVQ F5, 144(R0)
+	FMOVQ F6, 160(R0)
+	FMOVQ F7, 176(R0)
+	FMOVQ F4, 192(R0)
+	FMOVQ F5, 208(R0)
+	FMOVQ F6, 224(R0)
+	FMOVQ F7, 240(R0)
+	ADD $128, R1, R1
+	ADD $256, R0, R0
+	SUB $1, R2, R2
+	CBNZ R2, loop
+	RET
+
 // func Copy1to4NEON(dst *uint8, src *uint8, n int)
 
 TEXT ·Copy1to4NEON(SB), NOSPLIT, $0-24

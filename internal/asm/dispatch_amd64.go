@@ -870,6 +870,12 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	case int(AVX2)<<16 | int(Mix4to5)<<0 | int(NonTemporal)<<4:
 		Copy4to5NTAVX2(dst, src, n)
 		return
+	case int(AVX2)<<16 | int(Mix2to4)<<0 | int(Temporal)<<4:
+		Copy2to4AVX2(dst, src, n)
+		return
+	case int(AVX2)<<16 | int(Mix2to4)<<0 | int(NonTemporal)<<4:
+		Copy2to4NTAVX2(dst, src, n)
+		return
 	case int(AVX2)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
 		Copy1to4AVX2(dst, src, n)
 		return
@@ -908,6 +914,12 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 		return
 	case int(AVX512)<<16 | int(Mix4to5)<<0 | int(NonTemporal)<<4:
 		Copy4to5NTAVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix2to4)<<0 | int(Temporal)<<4:
+		Copy2to4AVX512(dst, src, n)
+		return
+	case int(AVX512)<<16 | int(Mix2to4)<<0 | int(NonTemporal)<<4:
+		Copy2to4NTAVX512(dst, src, n)
 		return
 	case int(AVX512)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
 		Copy1to4AVX512(dst, src, n)

@@ -516,6 +516,9 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	case int(NEON)<<16 | int(Mix4to5)<<0 | int(Temporal)<<4:
 		Copy4to5NEON(dst, src, n)
 		return
+	case int(NEON)<<16 | int(Mix2to4)<<0 | int(Temporal)<<4:
+		Copy2to4NEON(dst, src, n)
+		return
 	case int(NEON)<<16 | int(Mix1to4)<<0 | int(Temporal)<<4:
 		Copy1to4NEON(dst, src, n)
 		return
