@@ -160,7 +160,7 @@ func (f *function) follow(p path) (code [][]byte, err error) {
 		code = append(code, f.code[f.begins[i]:end])
 		to := f.jumps[i]
 		ahead := to > f.begins[i] && !stays && !leaves.MatchString(f.labels[to])
-		again := to >= 0 && p.inner != "" && f.labels[to] == p.inner && turns > 1
+		again := to >= 0 && to < f.begins[i] && p.inner != "" && f.labels[to] == p.inner && turns > 1
 		if to == start {
 			return code, nil
 		}

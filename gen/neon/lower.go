@@ -26,9 +26,9 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	case n.Op == ir.OpStore && n.Mem == ir.MemBits:
 		return []*ir.Node{k.TableConst([]uint32{0x08040201, 0x80402010, 0x08040201, 0x80402010})}
 	case n.Op == ir.OpStore && n.Mem == ir.MemBF16Plain:
-		return []*ir.Node{k.Int(1), k.Int(0x7fff)}
+		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff)}
 	case n.Op == ir.OpStore && n.Mem == ir.MemBF16:
-		return []*ir.Node{k.Int(1), k.Int(0x7fff), k.Int(0x7fc00000)}
+		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff), k.Int(0x7fc00000)}
 	}
 	return nil
 }
@@ -107,6 +107,12 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	}
 	switch n.Op {
 	case ir.OpMulAdd:
+		if c := n.Args[2]; c.Op == ir.OpConst && c.Bits == 0 {
+			return s.OpApart(plan.Vec, func(d int, u []int) {
+				m.MOVI(asm.V(d), 0)
+				m.FMLA(asm.V(d), asm.V(u[0]), asm.V(u[1]))
+			}, args[0][0], args[1][0])
+		}
 		return m.fused(s, m.FMLA, args)
 	case ir.OpMulSub:
 		return m.fused(s, m.FMLA, [][]plan.V{args[0], args[1], {m.unary(s, m.FNEG, args[2][0])}})

@@ -8,74 +8,116 @@ import (
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
-// load widens one slot of a stream, four elements, to 32-bit lanes.
+// load widens one slot of a stream, four elements, to 32-bit lanes. Elements that a
+// register holds together are loaded together, and widened together as far as can be.
 func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
-	raw := func(size asm.Size) plan.V {
+	size := asm.Q
+	switch n.Mem {
+	case ir.MemE2M1:
+		size = asm.D
+	case ir.MemBits:
+		return m.loadBits(s, n, args[slot%2][0], at)
+	}
+	bytes := 1 << size
+	off := at.Disp % bytes
+	at.Disp -= off
+	// stage is a step of widening; the offset in the register tells which half of what is there is wanted
+	stage := 0
+	once := func(part int, f func() plan.V) plan.V {
+		stage++
+		return s.Once(n, 8*(at.Disp/bytes*8+stage)+part, f)
+	}
+	raw := once(0, func() plan.V {
 		return s.Op(plan.Vec, func(d int, _ []int) { m.LDR(size, asm.V(d), m.mem(at)) })
+	})
+	half := func(bytes int, lo, hi func(asm.Size, asm.V, asm.V), wide asm.Size, v plan.V) plan.V {
+		part := off / bytes
+		return once(part, func() plan.V {
+			f := lo
+			if part%2 == 1 {
+				f = hi
+			}
+			return m.unary(s, func(d, a asm.V) { f(wide, d, a) }, v)
+		})
 	}
-	shl := func(size asm.Size, v plan.V, count int) plan.V {
-		return m.unary(s, func(d, a asm.V) { m.SHL(size, d, a, count) }, v)
-	}
-	widen := func(f func(asm.Size, asm.V, asm.V), wide asm.Size, v plan.V) plan.V {
-		return m.unary(s, func(d, a asm.V) { f(wide, d, a) }, v)
+	widen := func(bytes int, v plan.V) plan.V { // float16
+		return half(bytes, func(_ asm.Size, d, a asm.V) { m.FCVTL(d, a) }, func(_ asm.Size, d, a asm.V) { m.FCVTL2(d, a) }, asm.S, v)
 	}
 	switch n.Mem {
 	case ir.MemF32, ir.MemI32:
-		return raw(asm.Q)
+		return raw
 	case ir.MemF16:
-		return m.unary(s, m.FCVTL, raw(asm.D))
+		return widen(8, raw)
 	case ir.MemBF16:
-		return shl(asm.S, widen(m.UXTL, asm.S, raw(asm.D)), 16)
+		return half(8, m.SHLL, m.SHLL2, asm.S, raw)
 	case ir.MemI8:
-		return widen(m.SXTL, asm.S, widen(m.SXTL, asm.H, raw(asm.S)))
+		return half(4, m.SXTL, m.SXTL2, asm.S, half(8, m.SXTL, m.SXTL2, asm.H, raw))
 	case ir.MemU8:
-		return widen(m.UXTL, asm.S, widen(m.UXTL, asm.H, raw(asm.S)))
+		return half(4, m.UXTL, m.UXTL2, asm.S, half(8, m.UXTL, m.UXTL2, asm.H, raw))
 	case ir.MemE5M2: // the upper half of a float16
-		return m.unary(s, m.FCVTL, shl(asm.H, widen(m.UXTL, asm.H, raw(asm.S)), 8))
+		return widen(4, half(8, m.SHLL, m.SHLL2, asm.H, raw))
 	case ir.MemE4M3: // eight of them, exponent and mantissa put where float16 has them, and NaN put in
-		h := m.binary(s, m.AND, shl(asm.H, widen(m.SXTL, asm.H, raw(asm.D)), 7), args[0][0])
+		h := m.unary(s, func(d, a asm.V) { m.SHL(asm.H, d, a, 7) }, half(8, m.SXTL, m.SXTL2, asm.H, raw))
+		h = m.binary(s, m.AND, h, args[0][0])
 		is := m.binary(s, sized(asm.H, m.CMEQ), m.binary(s, m.AND, h, args[1][0]), args[1][0])
 		return m.binary(s, m.ORR, h, m.binary(s, m.AND, is, args[2][0]))
-	case ir.MemE2M1: // two bytes to four nibbles, each to the high byte of its value as float16
-		b := raw(asm.H)
-		lo := m.binary(s, m.AND, b, args[1][0])
-		hi := m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 4) }, b)
-		index := m.binary(s, sized(asm.B, m.ZIP1), lo, hi)
-		high := m.binary(s, func(d, a, b asm.V) { m.TBL(d, b, 1, a) }, index, args[0][0])
-		return m.unary(s, m.FCVTL, shl(asm.H, widen(m.UXTL, asm.H, high), 8))
-	case ir.MemBits:
-		at.Disp += slot/2 - slot*4/8
-		b := s.Op(plan.Vec, func(d int, _ []int) {
+	case ir.MemE2M1: // nibbles in order, each to the high byte of its value as float16
+		high := once(0, func() plan.V {
+			lo := m.binary(s, m.AND, raw, args[1][0])
+			hi := m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 4) }, raw)
+			index := m.binary(s, sized(asm.B, m.ZIP1), lo, hi)
+			return m.binary(s, func(d, a, b asm.V) { m.TBL(d, b, 1, a) }, index, args[0][0])
+		})
+		return widen(2, half(4, m.SHLL, m.SHLL2, asm.H, high))
+	}
+	panic(fmt.Sprintf("neon: cannot load memory type %d", n.Mem))
+}
+
+// loadBits makes a lane mask of four bits; mine are those of the slot's lanes.
+func (m *Machine) loadBits(s *plan.Seg, n *ir.Node, mine plan.V, at plan.Addr) plan.V {
+	all := s.Once(n, at.Disp, func() plan.V {
+		return s.Op(plan.Vec, func(d int, _ []int) {
 			m.XLDR(asm.B, r0, m.mem(at))
 			m.DUPX(asm.S, asm.V(d), r0)
 		})
-		return m.binary(s, sized(asm.S, m.CMTST), b, args[slot%2][0])
-	}
-	panic(fmt.Sprintf("neon: cannot load memory type %d", n.Mem))
+	})
+	return m.binary(s, sized(asm.S, m.CMTST), all, mine)
 }
 
 // store writes one slot of a stream, or bits of a whole tile.
 func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
 	v := args[0]
 	put := func(size asm.Size, v plan.V) {
+		at := at
 		s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.STR(size, m.mem(at), asm.V(u[0])) }})
 	}
 	switch n.Mem {
 	case ir.MemF32, ir.MemI32, ir.MemI8, ir.MemU8:
 		put(asm.Q, v[0])
-	case ir.MemF16:
-		put(asm.D, m.unary(s, m.FCVTN, v[0]))
-	case ir.MemBF16, ir.MemBF16Plain: // add just below half of the last place kept, and its last bit
-		var r [2]plan.V
-		for i, x := range v {
-			odd := m.binary(s, m.AND, m.unary(s, func(d, a asm.V) { m.USHR(asm.S, d, a, 16) }, x), args[1][0])
-			add := sized(asm.S, m.ADD)
-			r[i] = m.binary(s, add, m.binary(s, add, x, odd), args[2][0])
-			if n.Mem == ir.MemBF16 { // a NaN's lower bits might carry into it
-				r[i] = m.choose(s, m.binary(s, m.FCMEQ, x, x), r[i], args[3][0])
-			}
+	case ir.MemF16: // two of them together; in a tail the second may not be there
+		if s.Tail {
+			put(asm.D, m.unary(s, m.FCVTN, v[0]))
+			return
 		}
-		put(asm.Q, m.binary(s, sized(asm.H, m.UZP2), r[0], r[1]))
+		off := at.Disp % 16
+		at.Disp -= off
+		h := s.Once(n, at.Disp, func() plan.V { return m.unary(s, m.FCVTN, v[0]) })
+		if off > 0 {
+			s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, v[0]}, Emit: func(d, u []int) { m.FCVTN2(asm.V(d[0]), asm.V(u[1])) }})
+			put(asm.Q, h)
+		}
+	case ir.MemBF16, ir.MemBF16Plain: // add just below half of the last place kept, and one more if its last bit is set
+		var x, add [2]plan.V
+		for i := range x {
+			x[i] = v[i]
+			if n.Mem == ir.MemBF16 { // a NaN's lower bits might carry into it
+				x[i] = m.choose(s, m.binary(s, m.FCMEQ, x[i], x[i]), x[i], args[3][0])
+			}
+			add[i] = m.binary(s, sized(asm.S, m.SUB), args[2][0], m.binary(s, sized(asm.S, m.CMTST), x[i], args[1][0]))
+		}
+		h := m.binary(s, sized(asm.S, m.ADDHN), x[0], add[0])
+		s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, x[1], add[1]}, Emit: func(d, u []int) { m.ADDHN2(asm.S, asm.V(d[0]), asm.V(u[1]), asm.V(u[2])) }})
+		put(asm.Q, h)
 	case ir.MemE2M1:
 		even := m.unary(s, func(d, a asm.V) { m.UZP1(asm.B, d, a, a) }, v[0])
 		odd := m.unary(s, func(d, a asm.V) { m.UZP2(asm.B, d, a, a) }, v[0])

@@ -181,6 +181,17 @@ func (s *Seg) RareLabel() string { return s.alarm }
 // Extra is the register of a hidden constant of n.
 func (s *Seg) Extra(n *ir.Node, i int) V { return s.demand(s.p.extras[n.ID][i], 0) }
 
+// Once is what f emitted when it was first asked for this part of a node, which several slots share.
+func (s *Seg) Once(n *ir.Node, part int, f func() V) V {
+	key := [2]int{n.ID, ^part} // behind all slots
+	v, ok := s.vals[key]
+	if !ok {
+		v = f()
+		s.vals[key] = v
+	}
+	return v
+}
+
 // Lanes reports whether each element is a group of its own.
 func (s *Seg) Lanes() bool { return s.lanes }
 

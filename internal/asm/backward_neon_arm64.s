@@ -9,7 +9,7 @@
 TEXT ·BackwardBytesNEON(SB), NOSPLIT, $152-32
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
 	// per call: nothing
-	// vector registers in use at once: 2
+	// vector registers in use at once: 4
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
@@ -18,30 +18,25 @@ TEXT ·BackwardBytesNEON(SB), NOSPLIT, $152-32
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	FMOVS (R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ (R2), F1
+	VUXTL V1.B8, V2.H8
+	VUXTL V2.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
-	FMOVS 4(R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VUXTL2 V2.H8, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
-	FMOVS 8(R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VUXTL2 V1.B16, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
-	FMOVS 12(R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
+	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(R0)
@@ -53,7 +48,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -78,7 +73,7 @@ piece3:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece4:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	MOVD R2, R16
 	ADD $144, RSP, R17
@@ -99,36 +94,31 @@ piece7:
 	MOVB.P R19, 1(R17)
 piece8:
 	FMOVQ 80(RSP), F0
-	FMOVS 144(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F1
+	VUXTL V1.B8, V2.H8
+	VUXTL V2.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 96(RSP), F0
-	FMOVS 148(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VUXTL2 V2.H8, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 112(RSP), F0
-	FMOVS 152(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VUXTL2 V1.B16, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 128(RSP), F0
-	FMOVS 156(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
+	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
@@ -161,7 +151,7 @@ laneend:
 TEXT ·BackwardBitsNEON(SB), NOSPLIT, $152-32
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
 	// per call: V30 0x3f800000, V29 table, V28 table
-	// vector registers in use at once: 5
+	// vector registers in use at once: 6
 	MOVD dx+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD dy+16(FP), R2
@@ -175,13 +165,11 @@ TEXT ·BackwardBitsNEON(SB), NOSPLIT, $152-32
 laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVQ (R2), F1
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, (R0)
-	MOVBU (R1), R16
-	VDUP R16, V0.S4
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ (R2), F2
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, (R0)
 	VCMTST V28.S4, V0.S4, V0.S4
 	FMOVQ 16(R2), F1
 	VAND V30.B16, V0.B16, V0.B16
@@ -189,13 +177,11 @@ laneloop:
 	FMOVQ F1, 16(R0)
 	MOVBU 1(R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVQ 32(R2), F1
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 32(R0)
-	MOVBU 1(R1), R16
-	VDUP R16, V0.S4
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 32(R2), F2
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, 32(R0)
 	VCMTST V28.S4, V0.S4, V0.S4
 	FMOVQ 48(R2), F1
 	VAND V30.B16, V0.B16, V0.B16
@@ -209,7 +195,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -220,7 +206,7 @@ lanetail:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 copied1:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -247,15 +233,13 @@ piece4:
 piece5:
 	MOVBU 80(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 16(RSP)
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 96(RSP), F2
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	MOVBU 80(RSP), R16
-	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
 	FMOVQ 112(RSP), F1
 	VAND V30.B16, V0.B16, V0.B16
@@ -265,15 +249,13 @@ piece5:
 	BLT lanetailnarrow
 	MOVBU 81(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 48(RSP)
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 128(RSP), F2
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	MOVBU 81(RSP), R16
-	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
 	FMOVQ 144(RSP), F1
 	VAND V30.B16, V0.B16, V0.B16
@@ -308,7 +290,7 @@ laneend:
 TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
 	// per call: nothing
-	// vector registers in use at once: 2
+	// vector registers in use at once: 5
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
@@ -316,42 +298,33 @@ TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $88-32
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS (R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS 4(R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS 8(R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS 12(R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	VUXTL V2.B8, V3.H8
+	VUXTL V3.H4, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VUXTL2 V3.H8, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VUXTL2 V2.B16, V2.H8
+	VUXTL V2.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VUXTL2 V2.H8, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $16, R2, R2
@@ -360,7 +333,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -381,7 +354,7 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
@@ -401,46 +374,39 @@ piece7:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS 80(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 80(RSP), F2
+	VUXTL V2.B8, V3.H8
+	VUXTL V3.H4, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS 84(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VUXTL2 V3.H8, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS 88(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	VUXTL2 V2.B16, V2.H8
+	VUXTL V2.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVS 92(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	VUXTL2 V2.H8, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 lanetailnarrow:
@@ -470,7 +436,7 @@ laneend:
 TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
 	// per call: V30 0x3f800000, V29 table, V28 table
-	// vector registers in use at once: 5
+	// vector registers in use at once: 7
 	MOVD dx+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD dy+16(FP), R2
@@ -484,40 +450,32 @@ TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $88-32
 laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD (R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	MOVBU (R1), R16
-	VDUP R16, V0.S4
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ (R2), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 8(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
 	MOVBU 1(R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD 16(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	MOVBU 1(R1), R16
-	VDUP R16, V0.S4
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 24(R2), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
@@ -526,7 +484,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -537,7 +495,7 @@ lanetail:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 copied1:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -560,46 +518,40 @@ piece4:
 piece5:
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD 64(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 64(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	MOVBU 48(RSP), R16
-	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 72(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD 80(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	MOVBU 49(RSP), R16
-	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 88(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -626,12 +578,12 @@ laneend:
 
 TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
-	// per call: V30 0x1, V29 0x7fff
-	// vector registers in use at once: 7
+	// per call: V30 0x10000, V29 0x7fff
+	// vector registers in use at once: 8
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V30.S4
 	MOVD $32767, R16
 	VDUP R16, V29.S4
@@ -639,58 +591,41 @@ TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-32
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVS (R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVS 4(R2), F2
-	VUXTL V2.B8, V2.H8
-	VUXTL V2.H4, V2.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R2), F2
+	VUXTL V2.B8, V3.H8
+	VUXTL V3.H4, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VUXTL2 V3.H8, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	VCMTST V30.S4, V1.S4, V3.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	VCMTST V30.S4, V0.S4, V4.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	VUXTL2 V2.B16, V2.H8
+	VUXTL V2.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VUXTL2 V2.H8, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVS 8(R2), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVS 12(R2), F2
-	VUXTL V2.B8, V2.H8
-	VUXTL V2.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VCMTST V30.S4, V1.S4, V2.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	VCMTST V30.S4, V0.S4, V3.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $16, R2, R2
@@ -699,7 +634,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -720,7 +655,7 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $80, RSP, R17
@@ -740,65 +675,48 @@ piece7:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVS 80(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 80(RSP), F2
+	VUXTL V2.B8, V3.H8
+	VUXTL V3.H4, V4.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVS 84(RSP), F2
-	VUXTL V2.B8, V2.H8
-	VUXTL V2.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	VUXTL2 V3.H8, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVS 88(RSP), F3
-	VUXTL V3.B8, V3.H8
-	VUXTL V3.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	VUXTL2 V2.B16, V2.H8
+	VUXTL V2.H4, V5.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVS 92(RSP), F4
-	VUXTL V4.B8, V4.H8
-	VUXTL V4.H4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	VUXTL2 V2.H8, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V30.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V30.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V30.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V30.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V30.S4, V1.S4, V2.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	VCMTST V30.S4, V0.S4, V5.S4
+	VSUB V5.S4, V29.S4, V5.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
+	FMOVQ F1, 16(RSP)
+	VCMTST V30.S4, V4.S4, V0.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	VCMTST V30.S4, V3.S4, V1.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece9
@@ -824,8 +742,8 @@ laneend:
 
 TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
-	// per call: V30 0x3f800000, V29 table, V28 table, V27 0x1, V26 0x7fff
-	// vector registers in use at once: 10
+	// per call: V30 0x3f800000, V29 table, V28 table, V27 0x10000, V26 0x7fff
+	// vector registers in use at once: 11
 	MOVD dx+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD dy+16(FP), R2
@@ -833,7 +751,7 @@ TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-32
 	VDUP R16, V30.S4
 	VMOVQ $0x0000000200000001, $0x0000000800000004, V29
 	VMOVQ $0x0000002000000010, $0x0000008000000040, V28
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -843,56 +761,40 @@ TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-32
 laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD (R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	MOVBU (R1), R16
-	VDUP R16, V0.S4
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ (R2), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 8(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V2.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, (R0)
 	MOVBU 1(R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	MOVBU 1(R1), R16
-	VDUP R16, V0.S4
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 16(R2), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 24(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V2.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $2, R1, R1
 	ADD $32, R2, R2
@@ -901,7 +803,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -912,7 +814,7 @@ lanetail:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 copied1:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -935,63 +837,47 @@ piece4:
 piece5:
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD 64(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	CMP $5, R3
 	BLT lanetailnarrow
-	MOVBU 48(RSP), R16
-	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 72(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	CMP $9, R3
 	BLT lanetailnarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V0.S4
-	FMOVD 80(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	VAND V30.B16, V0.B16, V0.B16
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	VCMTST V29.S4, V0.S4, V1.S4
+	FMOVQ 80(RSP), F4
+	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
+	VAND V30.B16, V1.B16, V1.B16
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	MOVBU 49(RSP), R16
-	VDUP R16, V0.S4
 	VCMTST V28.S4, V0.S4, V0.S4
-	FMOVD 88(RSP), F4
-	VUXTL V4.H4, V4.S4
-	VSHL $16, V4.S4, V4.S4
+	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
 	VAND V30.B16, V0.B16, V0.B16
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 lanetailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V2.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V27.S4, V5.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V4.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614085 // addhn2 v5.8h, v4.4s, v1.4s
+	FMOVQ F5, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece6

@@ -9,7 +9,7 @@
 TEXT ·EncodeF16NEON(SB), NOSPLIT, $104-24
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: nothing
-	// vector registers in use at once: 1
+	// vector registers in use at once: 2
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R2
@@ -18,16 +18,14 @@ TEXT ·EncodeF16NEON(SB), NOSPLIT, $104-24
 laneloop:
 	FMOVQ (R1), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
+	FMOVQ 16(R1), F1
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, (R0)
 	FMOVQ 32(R1), F0
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVQ 48(R1), F0
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	FMOVQ 48(R1), F1
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R2, R2
@@ -35,7 +33,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -105,24 +103,22 @@ laneend:
 TEXT ·DecodeF16NEON(SB), NOSPLIT, $104-24
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: nothing
-	// vector registers in use at once: 1
+	// vector registers in use at once: 2
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R2
 	CMP $16, R2
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ F1, (R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ F0, 16(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, 32(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ F1, 32(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $32, R1, R1
@@ -131,7 +127,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	MOVD R1, R16
@@ -152,23 +148,21 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ F1, 16(RSP)
 	CMP $5, R2
 	BLT lanetailnarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ F0, 32(RSP)
 	CMP $9, R2
 	BLT lanetailnarrow
-	FMOVD 96(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, 48(RSP)
+	FMOVQ 96(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ F1, 48(RSP)
 	CMP $13, R2
 	BLT lanetailnarrow
-	FMOVD 104(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ F0, 64(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
@@ -198,11 +192,11 @@ laneend:
 
 TEXT ·EncodeBF16NEON(SB), NOSPLIT, $104-24
 	// pointers: R0 y, R1 x, R2 elements left
-	// per call: V30 0x1, V29 0x7fff, V28 0x7fc00000
-	// vector registers in use at once: 8
+	// per call: V30 0x10000, V29 0x7fff, V28 0x7fc00000
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V30.S4
 	MOVD $32767, R16
 	VDUP R16, V29.S4
@@ -214,36 +208,30 @@ TEXT ·EncodeBF16NEON(SB), NOSPLIT, $104-24
 laneloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
-	VUSHR $16, V0.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V28.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VBSL V28.B16, V0.B16, V2.B16
+	VCMTST V30.S4, V2.S4, V0.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V28.B16, V1.B16, V3.B16
+	VCMTST V30.S4, V3.S4, V1.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 32(R1), F0
 	FMOVQ 48(R1), F1
-	VUSHR $16, V0.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V28.B16, V2.B16, V0.B16
-	VUSHR $16, V1.S4, V2.S4
-	VAND V30.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V2.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	VBSL V28.B16, V0.B16, V2.B16
+	VCMTST V30.S4, V2.S4, V0.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V28.B16, V1.B16, V3.B16
+	VCMTST V30.S4, V3.S4, V1.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $64, R1, R1
 	SUB $16, R2, R2
@@ -251,7 +239,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
@@ -287,34 +275,28 @@ piece4:
 	BLT lanetailnarrow
 	FMOVQ 96(RSP), F3
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V30.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V28.B16, V4.B16, V0.B16
-	VUSHR $16, V1.S4, V4.S4
-	VAND V30.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V28.B16, V4.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V30.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V28.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V30.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V29.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V28.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V28.B16, V0.B16, V4.B16
+	VCMTST V30.S4, V4.S4, V0.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V28.B16, V1.B16, V5.B16
+	VCMTST V30.S4, V5.S4, V1.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6140a4 // addhn2 v4.8h, v5.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V28.B16, V2.B16, V0.B16
+	VCMTST V30.S4, V0.S4, V1.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V28.B16, V3.B16, V2.B16
+	VCMTST V30.S4, V2.S4, V3.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e634040 // addhn2 v0.8h, v2.4s, v3.4s
+	FMOVQ F0, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R2, piece5
@@ -341,28 +323,22 @@ laneend:
 TEXT ·DecodeBF16NEON(SB), NOSPLIT, $104-24
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: nothing
-	// vector registers in use at once: 1
+	// vector registers in use at once: 2
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R2
 	CMP $16, R2
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ F0, (R0)
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ F1, (R0)
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ F0, 16(R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ F0, 32(R0)
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ F1, 32(R0)
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $32, R1, R1
@@ -371,7 +347,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	MOVD R1, R16
@@ -392,27 +368,21 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ F0, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ F1, 16(RSP)
 	CMP $5, R2
 	BLT lanetailnarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ F0, 32(RSP)
 	CMP $9, R2
 	BLT lanetailnarrow
-	FMOVD 96(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ F0, 48(RSP)
+	FMOVQ 96(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ F1, 48(RSP)
 	CMP $13, R2
 	BLT lanetailnarrow
-	FMOVD 104(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ F0, 64(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
@@ -443,7 +413,7 @@ laneend:
 TEXT ·DecodeFpE4M3NEON(SB), NOSPLIT, $88-24
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 0x43800000, V29 0xbf80bf80, V28 0x3f803f80, V27 0x7e007e00
-	// vector registers in use at once: 6
+	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD $1132462080, R16
@@ -458,22 +428,21 @@ TEXT ·DecodeFpE4M3NEON(SB), NOSPLIT, $88-24
 	CMP $16, R2
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V29.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VCMEQ V28.H8, V2.H8, V2.H8
+	VAND V27.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ F0, 16(R0)
-	FMOVD 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	FMOVQ F1, 16(R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V29.B16, V0.B16, V0.B16
 	VAND V28.B16, V0.B16, V1.B16
@@ -493,7 +462,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -513,26 +482,25 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVD 80(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ F1, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V29.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VCMEQ V28.H8, V2.H8, V2.H8
+	VAND V27.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	FMOVQ F2, 16(RSP)
 	CMP $5, R2
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	FMOVQ F1, 32(RSP)
 	CMP $9, R2
 	BLT lanetailnarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V29.B16, V0.B16, V0.B16
 	VAND V28.B16, V0.B16, V1.B16
@@ -576,32 +544,23 @@ laneend:
 TEXT ·DecodeFpE5M2NEON(SB), NOSPLIT, $88-24
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: nothing
-	// vector registers in use at once: 1
+	// vector registers in use at once: 3
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R2
 	CMP $16, R2
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, 16(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, 32(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ F2, (R0)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ F1, 16(R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ F1, 32(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -610,7 +569,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -630,31 +589,22 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 80(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ F2, 16(RSP)
 	CMP $5, R2
 	BLT lanetailnarrow
-	FMOVS 84(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ F1, 32(RSP)
 	CMP $9, R2
 	BLT lanetailnarrow
-	FMOVS 88(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ F0, 48(RSP)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ F1, 48(RSP)
 	CMP $13, R2
 	BLT lanetailnarrow
-	FMOVS 92(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ F0, 64(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
@@ -685,7 +635,7 @@ laneend:
 TEXT ·DecodeFpE2M1NEON(SB), NOSPLIT, $88-24
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 table, V29 0xf0f0f0f
-	// vector registers in use at once: 4
+	// vector registers in use at once: 5
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V30
@@ -695,41 +645,20 @@ TEXT ·DecodeFpE2M1NEON(SB), NOSPLIT, $88-24
 	CMP $16, R2
 	BLT lanetail
 laneloop:
-	WORD $0x7d400020 // ldr h0, [x1]
+	FMOVD (R1), F0
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ F1, (R0)
-	WORD $0x7d400420 // ldr h0, [x1, #2]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ F1, 16(R0)
-	WORD $0x7d400820 // ldr h0, [x1, #4]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ F1, 32(R0)
-	WORD $0x7d400c20 // ldr h0, [x1, #6]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ F2, (R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ F0, 16(R0)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	FMOVQ F0, 32(R0)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $8, R1, R1
@@ -738,7 +667,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -758,47 +687,26 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	WORD $0x7d40a3e0 // ldr h0, [sp, #80]
+	FMOVD 80(RSP), F0
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ F1, 16(RSP)
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ F2, 16(RSP)
 	CMP $5, R2
 	BLT lanetailnarrow
-	WORD $0x7d40a7e0 // ldr h0, [sp, #82]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ F1, 32(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ F0, 32(RSP)
 	CMP $9, R2
 	BLT lanetailnarrow
-	WORD $0x7d40abe0 // ldr h0, [sp, #84]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ F1, 48(RSP)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	FMOVQ F0, 48(RSP)
 	CMP $13, R2
 	BLT lanetailnarrow
-	WORD $0x7d40afe0 // ldr h0, [sp, #86]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ F1, 64(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
@@ -927,7 +835,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1310,7 +1218,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1696,7 +1604,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)

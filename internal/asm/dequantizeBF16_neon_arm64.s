@@ -8,19 +8,19 @@
 
 TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
-	// per group: V0 scale, V1 Ordered, V26 Select
+	// per call: V30 0x7fc00000, V0 0x0, V29 0x10000, V28 0x7fff
+	// per group: V0 scale, V1 Ordered, V27 Select
 	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
-	VMOVI $0, V29.B16
-	MOVD $1, R16
-	VDUP R16, V28.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $65536, R16
+	VDUP R16, V29.S4
 	MOVD $32767, R16
-	VDUP R16, V27.S4
+	VDUP R16, V28.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -28,56 +28,45 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-40
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V26.B16
-	VBSL V30.B16, V0.B16, V26.B16
+	VMOV V1.B16, V27.B16
+	VBSL V30.B16, V0.B16, V27.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V3.S4
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V0.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -85,7 +74,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -105,57 +94,46 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V29.S4, V3.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V2.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V29.S4, V4.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -186,62 +164,51 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 16(R2), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	FMOVQ 48(R2), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -250,7 +217,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -270,7 +237,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -295,69 +262,58 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F3
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
-	VMOV V29.B16, V3.B16
-	VFMLA V4.S4, V0.S4, V3.S4
-	CMP $13, R3
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F4
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	CMP $9, R3
+	BLT lanetailnarrow
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
-	VMOV V29.B16, V4.B16
-	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V4.S4
+	CMP $13, R3
+	BLT lanetailnarrow
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V5.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V29.S4, V3.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V2.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V29.S4, V4.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -383,8 +339,8 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
-	// per group: V0 scale, V1 Ordered, V26 Select, V0 zeroPoint, V25 ToFloat
+	// per call: V30 0x7fc00000, V0 0x0, V29 0x10000, V28 0x7fff
+	// per group: V0 scale, V1 Ordered, V27 Select, V0 zeroPoint, V26 ToFloat
 	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -392,11 +348,11 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-48
 	MOVD zeroPoint+24(FP), R3
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
-	VMOVI $0, V29.B16
-	MOVD $1, R16
-	VDUP R16, V28.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $65536, R16
+	VDUP R16, V29.S4
 	MOVD $32767, R16
-	VDUP R16, V27.S4
+	VDUP R16, V28.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
@@ -404,62 +360,51 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-48
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V26.B16
-	VBSL V30.B16, V0.B16, V26.B16
+	VMOV V1.B16, V27.B16
+	VBSL V30.B16, V0.B16, V27.B16
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d819 // scvtf v25.4s, v0.4s
+	WORD $0x4e21d81a // scvtf v26.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V3.S4
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V0.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -467,7 +412,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -487,61 +432,50 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V29.S4, V3.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V2.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V29.S4, V4.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -573,74 +507,63 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ (R3), F1
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ (R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 32(R3), F1
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 48(R2), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 48(R3), F2
+	FMOVQ 32(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R2), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
+	FMOVQ 48(R3), F1
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -650,7 +573,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -670,7 +593,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -695,7 +618,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -720,81 +643,70 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 128(RSP), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 144(RSP), F2
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F3
+	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
-	FMOVQ 160(RSP), F3
+	FMOVQ 128(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V4.S4, V0.S4, V3.S4
-	CMP $13, R4
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F4
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	FMOVQ 144(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT lanetailnarrow
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
-	FMOVQ 176(RSP), F4
+	FMOVQ 160(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V4.S4
+	CMP $13, R4
+	BLT lanetailnarrow
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V5.B16
+	FMOVQ 176(RSP), F1
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V29.S4, V3.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V2.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V29.S4, V4.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -820,9 +732,9 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x1, V27 0x7fff
+	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x10000, V27 0x7fff
 	// per group: V0 scale, V1 Ordered, V26 Select, V0 minval, V1 Ordered, V25 Select
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -832,7 +744,7 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V28.S4
 	MOVD $32767, R16
 	VDUP R16, V27.S4
@@ -853,54 +765,43 @@ groups:
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	FMOVS 4(R1), F1
-	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
-	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	FMOVS 12(R1), F1
-	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
-	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	VCMTST V28.S4, V2.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	VCMTST V28.S4, V1.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VCMTST V28.S4, V1.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V28.S4, V0.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -908,7 +809,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -928,61 +829,50 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F1
-	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
-	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F2
-	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
-	WORD $0x0f10a442 // sshll v2.4s, v2.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	FMOVS 60(RSP), F3
-	WORD $0x0f08a463 // sshll v3.8h, v3.8b, #0
-	WORD $0x0f10a463 // sshll v3.4s, v3.4h, #0
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a403 // sshll v3.4s, v0.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 grouptailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V28.S4, V2.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
+	VCMTST V28.S4, V1.S4, V5.S4
+	VSUB V5.S4, V27.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V28.S4, V3.S4, V1.S4
+	VSUB V1.S4, V27.S4, V1.S4
+	VCMTST V28.S4, V0.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1014,78 +904,67 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ (R3), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	FMOVS 4(R1), F1
-	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
-	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ (R3), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V5.B16
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ 16(R3), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V5.B16
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VCMTST V28.S4, V2.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	VCMTST V28.S4, V1.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 16(R3), F2
+	FMOVQ 32(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 32(R3), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	FMOVS 12(R1), F1
-	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
-	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VCMTST V28.S4, V1.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V28.S4, V0.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1095,7 +974,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1115,7 +994,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1140,7 +1019,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -1165,85 +1044,74 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 128(RSP), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVS 52(RSP), F1
-	WORD $0x0f08a421 // sshll v1.8h, v1.8b, #0
-	WORD $0x0f10a421 // sshll v1.4s, v1.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 144(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVS 56(RSP), F2
-	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
-	WORD $0x0f10a442 // sshll v2.4s, v2.4h, #0
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVQ 96(RSP), F3
+	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
-	FMOVQ 160(RSP), F3
+	FMOVQ 128(RSP), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V5.B16
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ 144(RSP), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V5.B16
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a403 // sshll v3.4s, v0.4h, #0
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	FMOVQ 160(RSP), F4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V6.B16
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F3
-	WORD $0x0f08a463 // sshll v3.8h, v3.8b, #0
-	WORD $0x0f10a463 // sshll v3.4s, v3.4h, #0
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
 	FMOVQ 176(RSP), F4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V6.B16
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V28.S4, V2.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
+	VCMTST V28.S4, V1.S4, V5.S4
+	VSUB V5.S4, V27.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V28.S4, V3.S4, V1.S4
+	VSUB V1.S4, V27.S4, V1.S4
+	VCMTST V28.S4, V0.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -1269,19 +1137,19 @@ laneend:
 
 TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
-	// per group: V0 scale, V1 Ordered, V26 Select
+	// per call: V30 0x7fc00000, V0 0x0, V29 0x10000, V28 0x7fff
+	// per group: V0 scale, V1 Ordered, V27 Select
 	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
-	VMOVI $0, V29.B16
-	MOVD $1, R16
-	VDUP R16, V28.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $65536, R16
+	VDUP R16, V29.S4
 	MOVD $32767, R16
-	VDUP R16, V27.S4
+	VDUP R16, V28.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -1289,56 +1157,45 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-40
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V26.B16
-	VBSL V30.B16, V0.B16, V26.B16
+	VMOV V1.B16, V27.B16
+	VBSL V30.B16, V0.B16, V27.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V3.S4
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V0.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -1346,7 +1203,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1366,57 +1223,46 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V0.S4, V3.S4
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V29.S4, V3.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V2.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V29.S4, V4.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -1447,62 +1293,51 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 16(R2), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	FMOVQ 48(R2), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1511,7 +1346,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1531,7 +1366,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1556,69 +1391,58 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F3
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
-	VMOV V29.B16, V3.B16
-	VFMLA V4.S4, V0.S4, V3.S4
-	CMP $13, R3
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F4
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	CMP $9, R3
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
-	VMOV V29.B16, V4.B16
-	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V4.S4
+	CMP $13, R3
+	BLT lanetailnarrow
+	VUXTL2 V0.H8, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V5.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V29.S4, V3.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V2.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V29.S4, V4.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1644,8 +1468,8 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V29 0x0, V28 0x1, V27 0x7fff
-	// per group: V0 scale, V1 Ordered, V26 Select, V0 zeroPoint, V25 ToFloat
+	// per call: V30 0x7fc00000, V0 0x0, V29 0x10000, V28 0x7fff
+	// per group: V0 scale, V1 Ordered, V27 Select, V0 zeroPoint, V26 ToFloat
 	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -1653,11 +1477,11 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-48
 	MOVD zeroPoint+24(FP), R3
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
-	VMOVI $0, V29.B16
-	MOVD $1, R16
-	VDUP R16, V28.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $65536, R16
+	VDUP R16, V29.S4
 	MOVD $32767, R16
-	VDUP R16, V27.S4
+	VDUP R16, V28.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
@@ -1665,62 +1489,51 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-48
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V26.B16
-	VBSL V30.B16, V0.B16, V26.B16
+	VMOV V1.B16, V27.B16
+	VBSL V30.B16, V0.B16, V27.B16
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d819 // scvtf v25.4s, v0.4s
+	WORD $0x4e21d81a // scvtf v26.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V3.S4
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V0.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -1728,7 +1541,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1748,61 +1561,50 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V26.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V26.S4, V0.S4, V2.S4
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V26.S4, V0.S4, V3.S4
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V29.S4, V3.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V2.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V29.S4, V4.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -1834,74 +1636,63 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ (R3), F1
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ (R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 16(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 32(R3), F1
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 48(R2), F2
+	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 48(R3), F2
+	FMOVQ 32(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	VUXTL2 V0.H8, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 48(R2), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V3.B16
+	FMOVQ 48(R3), F1
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	VCMTST V29.S4, V2.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1911,7 +1702,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1931,7 +1722,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1956,7 +1747,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -1981,81 +1772,70 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 128(RSP), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VMOV V29.B16, V1.B16
-	VFMLA V2.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 144(RSP), F2
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V29.B16, V2.B16
-	VFMLA V3.S4, V0.S4, V2.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F3
+	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
-	FMOVQ 160(RSP), F3
+	FMOVQ 128(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	VMOV V29.B16, V3.B16
-	VFMLA V4.S4, V0.S4, V3.S4
-	CMP $13, R4
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F4
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V4.B16
+	FMOVQ 144(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
-	FMOVQ 176(RSP), F4
+	FMOVQ 160(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	VMOV V29.B16, V4.B16
-	VFMLA V5.S4, V0.S4, V4.S4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V4.S4
+	CMP $13, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.H8, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V30.B16, V1.B16, V5.B16
+	FMOVQ 176(RSP), F1
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V27.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	VCMTST V29.S4, V3.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V2.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V29.S4, V4.S4, V0.S4
+	VSUB V0.S4, V28.S4, V0.S4
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -2081,9 +1861,9 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x1, V27 0x7fff
+	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x10000, V27 0x7fff
 	// per group: V0 scale, V1 Ordered, V26 Select, V0 minval, V1 Ordered, V25 Select
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2093,7 +1873,7 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V28.S4
 	MOVD $32767, R16
 	VDUP R16, V27.S4
@@ -2114,54 +1894,43 @@ groups:
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	FMOVS 4(R1), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	FMOVS 12(R1), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
+	VCMTST V28.S4, V2.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	VCMTST V28.S4, V1.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	VUXTL2 V0.H8, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VCMTST V28.S4, V1.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V28.S4, V0.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -2169,7 +1938,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -2189,61 +1958,50 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
+	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F2
-	VUXTL V2.B8, V2.H8
-	VUXTL V2.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	FMOVS 60(RSP), F3
-	VUXTL V3.B8, V3.H8
-	VUXTL V3.H4, V3.S4
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V3.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.H8, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 grouptailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V28.S4, V2.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
+	VCMTST V28.S4, V1.S4, V5.S4
+	VSUB V5.S4, V27.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V28.S4, V3.S4, V1.S4
+	VSUB V1.S4, V27.S4, V1.S4
+	VCMTST V28.S4, V0.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece5
@@ -2275,78 +2033,67 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ (R3), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	FMOVS 4(R1), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ (R3), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V5.B16
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VUXTL2 V1.H8, V1.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	FMOVQ 16(R2), F2
+	FMOVQ 16(R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ 16(R3), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V5.B16
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VCMTST V28.S4, V2.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	VCMTST V28.S4, V1.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 16(R3), F2
+	FMOVQ 32(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 32(R3), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	FMOVS 12(R1), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V28.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VCMTST V28.S4, V1.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V28.S4, V0.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -2356,7 +2103,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -2376,7 +2123,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -2401,7 +2148,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -2426,85 +2173,74 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	FMOVQ 128(RSP), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	FMOVS 52(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VUXTL V1.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	FMOVQ 144(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	FMOVS 56(RSP), F2
-	VUXTL V2.B8, V2.H8
-	VUXTL V2.H4, V2.S4
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	FMOVQ 96(RSP), F3
+	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
-	FMOVQ 160(RSP), F3
+	FMOVQ 128(RSP), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V5.B16
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ 144(RSP), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V5.B16
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V3.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	FMOVQ 160(RSP), F4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V6.B16
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F3
-	VUXTL V3.B8, V3.H8
-	VUXTL V3.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VUXTL2 V0.H8, V0.S4
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
 	FMOVQ 176(RSP), F4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V6.B16
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V27.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V28.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V27.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V27.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V28.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V27.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V28.S4, V2.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
+	VCMTST V28.S4, V1.S4, V5.S4
+	VSUB V5.S4, V27.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V28.S4, V3.S4, V1.S4
+	VSUB V1.S4, V27.S4, V1.S4
+	VCMTST V28.S4, V0.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21

@@ -8,55 +8,48 @@
 
 TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x0
-	// per group: V29 scale
-	// vector registers in use at once: 4
+	// per call: V0 0x0
+	// per group: V30 scale
+	// vector registers in use at once: 5
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	VMOVI $0, V30.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
+	VLD1R (R2), [V30.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -64,7 +57,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -84,42 +77,37 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -153,42 +141,35 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -197,7 +178,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -217,7 +198,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -242,45 +223,40 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
@@ -310,62 +286,55 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x0
-	// per group: V29 scale, V0 zeroPoint, V28 ToFloat
-	// vector registers in use at once: 5
+	// per call: V0 0x0
+	// per group: V30 scale, V0 zeroPoint, V29 ToFloat
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
-	VMOVI $0, V30.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
+	VLD1R (R2), [V30.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81c // scvtf v28.4s, v0.4s
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -373,7 +342,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -393,46 +362,41 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -467,54 +431,47 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -524,7 +481,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -544,7 +501,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -569,7 +526,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -594,57 +551,52 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
@@ -676,7 +628,7 @@ TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V30 ToFloat
 	// per group: V29 scale, V28 minval
-	// vector registers in use at once: 4
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -695,42 +647,35 @@ groups:
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -738,7 +683,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -758,42 +703,37 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
@@ -832,50 +772,43 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F4
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -885,7 +818,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -905,7 +838,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -930,7 +863,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -955,48 +888,43 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
@@ -1031,55 +959,48 @@ laneend:
 
 TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x0
-	// per group: V29 scale
-	// vector registers in use at once: 4
+	// per call: V0 0x0
+	// per group: V30 scale
+	// vector registers in use at once: 5
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	VMOVI $0, V30.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
+	VLD1R (R2), [V30.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -1087,7 +1008,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1107,42 +1028,37 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -1176,42 +1092,35 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1220,7 +1129,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1240,7 +1149,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1265,45 +1174,40 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
@@ -1333,62 +1237,55 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x0
-	// per group: V29 scale, V0 zeroPoint, V28 ToFloat
-	// vector registers in use at once: 5
+	// per call: V0 0x0
+	// per group: V30 scale, V0 zeroPoint, V29 ToFloat
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
-	VMOVI $0, V30.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
+	VLD1R (R2), [V30.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81c // scvtf v28.4s, v0.4s
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -1396,7 +1293,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1416,46 +1313,41 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -1490,54 +1382,47 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1547,7 +1432,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1567,7 +1452,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1592,7 +1477,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -1617,57 +1502,52 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
@@ -1699,7 +1579,7 @@ TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V30 ToFloat
 	// per group: V29 scale, V28 minval
-	// vector registers in use at once: 4
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1718,42 +1598,35 @@ groups:
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -1761,7 +1634,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1781,42 +1654,37 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
@@ -1855,50 +1723,43 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F4
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1908,7 +1769,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1928,7 +1789,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1953,7 +1814,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -1978,48 +1839,43 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 80(RSP), F1
-	FMOVQ 144(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2

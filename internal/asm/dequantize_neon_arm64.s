@@ -8,50 +8,45 @@
 
 TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $152-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x0
-	// per group: V29 scale
-	// vector registers in use at once: 4
+	// per call: V0 0x0
+	// per group: V30 scale
+	// vector registers in use at once: 5
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	VMOVI $0, V30.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
+	VLD1R (R2), [V30.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 32(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -60,7 +55,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -80,39 +75,34 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 80(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	FMOVQ F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	FMOVS 84(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 32(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVS 88(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	FMOVS 92(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -147,36 +137,31 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ F4, (R0)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(R0)
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(R0)
 	ADD $64, R0, R0
@@ -187,7 +172,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -207,7 +192,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -232,42 +217,37 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 80(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 96(RSP), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVS 84(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 112(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVS 88(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 128(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 128(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVS 92(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 64(RSP)
 lanetailnarrow:
@@ -298,57 +278,52 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x0
-	// per group: V29 scale, V0 zeroPoint, V28 ToFloat
-	// vector registers in use at once: 5
+	// per call: V0 0x0
+	// per group: V30 scale, V0 zeroPoint, V29 ToFloat
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
-	VMOVI $0, V30.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
+	VLD1R (R2), [V30.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81c // scvtf v28.4s, v0.4s
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 32(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -357,7 +332,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -377,43 +352,38 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 80(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	FMOVQ F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 84(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 32(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 88(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 92(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -449,48 +419,43 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ F4, (R0)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(R0)
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(R0)
 	ADD $64, R0, R0
@@ -502,7 +467,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -522,7 +487,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -547,7 +512,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -572,54 +537,49 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 80(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
+	FMOVQ 80(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(RSP)
+	FMOVQ 96(RSP), F3
+	FMOVQ 160(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 84(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVS 88(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 92(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 64(RSP)
 lanetailnarrow:
@@ -652,7 +612,7 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V30 ToFloat
 	// per group: V29 scale, V28 minval
-	// vector registers in use at once: 4
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -671,33 +631,28 @@ groups:
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 16(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 32(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	FMOVQ F1, 32(R0)
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
@@ -710,7 +665,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -730,39 +685,34 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 80(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 84(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 88(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 48(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 92(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
@@ -802,39 +752,34 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, (R0)
-	FMOVS 4(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(R0)
-	FMOVS 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(R0)
-	FMOVS 12(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ F1, 32(R0)
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
@@ -851,7 +796,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -871,7 +816,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -896,7 +841,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -921,45 +866,40 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 80(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 96(RSP), F3
+	FMOVQ 160(RSP), F4
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 84(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVS 88(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(RSP)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 92(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	WORD $0x0f10a400 // sshll v0.4s, v0.4h, #0
+	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
@@ -995,50 +935,45 @@ laneend:
 
 TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $152-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x0
-	// per group: V29 scale
-	// vector registers in use at once: 4
+	// per call: V0 0x0
+	// per group: V30 scale
+	// vector registers in use at once: 5
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	VMOVI $0, V30.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
+	VLD1R (R2), [V30.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 32(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1047,7 +982,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -1067,39 +1002,34 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 80(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(RSP)
+	FMOVQ 80(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	FMOVQ F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	FMOVS 84(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 32(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVS 88(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	FMOVS 92(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -1134,36 +1064,31 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ F4, (R0)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(R0)
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(R0)
 	ADD $64, R0, R0
@@ -1174,7 +1099,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -1194,7 +1119,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1219,42 +1144,37 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 80(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(RSP)
+	FMOVQ 80(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 96(RSP), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVS 84(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 112(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVS 88(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 128(RSP), F1
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 128(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVS 92(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 64(RSP)
 lanetailnarrow:
@@ -1285,57 +1205,52 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x0
-	// per group: V29 scale, V0 zeroPoint, V28 ToFloat
-	// vector registers in use at once: 5
+	// per call: V0 0x0
+	// per group: V30 scale, V0 zeroPoint, V29 ToFloat
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
-	VMOVI $0, V30.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
+	VLD1R (R2), [V30.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81c // scvtf v28.4s, v0.4s
+	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	FMOVQ F3, (R0)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 16(R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(R0)
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 32(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1344,7 +1259,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -1364,43 +1279,38 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 80(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(RSP)
+	FMOVQ 80(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V30.S4, V2.S4, V3.S4
+	FMOVQ F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 84(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 32(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 88(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
-	FMOVQ F1, 48(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V30.S4, V1.S4, V2.S4
+	FMOVQ F2, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 92(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	VMOV V30.B16, V1.B16
-	VFMLA V29.S4, V0.S4, V1.S4
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V30.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -1436,48 +1346,43 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ F4, (R0)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(R0)
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 48(R0)
 	ADD $64, R0, R0
@@ -1489,7 +1394,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -1509,7 +1414,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1534,7 +1439,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -1559,54 +1464,49 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 80(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
+	FMOVQ 80(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(RSP)
+	FMOVQ 96(RSP), F3
+	FMOVQ 160(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	FMOVQ F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 84(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 32(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVS 88(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 48(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	FMOVQ F3, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 92(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VMOV V30.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
 	FMOVQ F2, 64(RSP)
 lanetailnarrow:
@@ -1639,7 +1539,7 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V30 ToFloat
 	// per group: V29 scale, V28 minval
-	// vector registers in use at once: 4
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1658,33 +1558,28 @@ groups:
 	CMP $16, R4
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 16(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 32(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	FMOVQ F1, 16(R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	FMOVQ F1, 32(R0)
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
@@ -1697,7 +1592,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -1717,39 +1612,34 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 80(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 16(RSP)
+	FMOVQ 80(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVS 84(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 32(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVS 88(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVQ F0, 48(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVS 92(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
 	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
@@ -1789,39 +1679,34 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ F1, 32(R0)
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
@@ -1838,7 +1723,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
@@ -1858,7 +1743,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1883,7 +1768,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -1908,45 +1793,40 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVS 80(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 96(RSP), F1
-	FMOVQ 160(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(RSP)
+	FMOVQ 80(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 96(RSP), F3
+	FMOVQ 160(RSP), F4
+	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVS 84(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 112(RSP), F1
-	FMOVQ 176(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	VUXTL2 V1.H8, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 176(RSP), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVS 88(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	FMOVQ 128(RSP), F1
-	FMOVQ 192(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(RSP)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	FMOVQ 128(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVS 92(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VUXTL V0.H4, V0.S4
+	VUXTL2 V0.H8, V0.S4
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2

@@ -8,9 +8,9 @@
 
 TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x43800000, V29 0x7fc00000, V28 0xbf80bf80, V27 0x3f803f80, V26 0x7e007e00, V25 0x1, V24 0x7fff
+	// per call: V30 0x43800000, V29 0x7fc00000, V28 0xbf80bf80, V27 0x3f803f80, V26 0x7e007e00, V25 0x10000, V24 0x7fff
 	// per group: V0 scale, V1 Ordered, V23 Select
-	// vector registers in use at once: 13
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -24,7 +24,7 @@ TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $120-40
 	VDUP R16, V27.S4
 	MOVD $2113961472, R16
 	VDUP R16, V26.S4
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V25.S4
 	MOVD $32767, R16
 	VDUP R16, V24.S4
@@ -41,8 +41,28 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVD (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V28.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VCMEQ V27.H8, V2.H8, V2.H8
+	VAND V26.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	VCMTST V25.S4, V2.S4, V3.S4
+	VSUB V3.S4, V24.S4, V3.S4
+	VCMTST V25.S4, V1.S4, V4.S4
+	VSUB V4.S4, V24.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V28.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V1.B16
@@ -55,39 +75,12 @@ grouploop:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V24.S4, V0.S4, V0.S4
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V1.B16
-	VCMEQ V27.H8, V1.H8, V1.H8
-	VAND V26.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V24.S4, V0.S4, V0.S4
-	VUZP2 V0.H8, V1.H8, V1.H8
+	VCMTST V25.S4, V1.S4, V2.S4
+	VSUB V2.S4, V24.S4, V2.S4
+	VCMTST V25.S4, V0.S4, V3.S4
+	VSUB V3.S4, V24.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
@@ -96,7 +89,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -116,60 +109,53 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V1.B16
-	VCMEQ V27.H8, V1.H8, V1.H8
-	VAND V26.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V28.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VCMEQ V27.H8, V2.H8, V2.H8
+	VAND V26.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVD 56(RSP), F2
-	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
-	VSHL $7, V2.H8, V2.H8
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V3.B16
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	VSHL $7, V0.H8, V0.H8
+	VAND V28.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V3.B16
 	VCMEQ V27.H8, V3.H8, V3.H8
 	VAND V26.B16, V3.B16, V3.B16
-	VORR V3.B16, V2.B16, V2.B16
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
 	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
 grouptailnarrow:
-	VUSHR $16, V1.S4, V4.S4
-	VAND V25.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V4.S4
-	VAND V25.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V24.S4, V0.S4, V0.S4
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V25.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V24.S4, V3.S4, V3.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V25.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V24.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V3.H8, V3.H8
+	VCMTST V25.S4, V2.S4, V4.S4
+	VSUB V4.S4, V24.S4, V4.S4
+	VCMTST V25.S4, V1.S4, V5.S4
+	VSUB V5.S4, V24.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V25.S4, V3.S4, V1.S4
+	VSUB V1.S4, V24.S4, V1.S4
+	VCMTST V25.S4, V0.S4, V2.S4
+	VSUB V2.S4, V24.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -201,38 +187,34 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V1.B16
-	VCMEQ V27.H8, V1.H8, V1.H8
-	VAND V26.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V28.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VCMEQ V27.H8, V2.H8, V2.H8
+	VAND V26.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V29.B16, V3.B16, V4.B16
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ (R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V29.B16, V2.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 16(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V29.B16, V2.B16, V3.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V24.S4, V0.S4, V0.S4
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	FMOVQ 16(R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V29.B16, V3.B16, V4.B16
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	VCMTST V25.S4, V2.S4, V3.S4
+	VSUB V3.S4, V24.S4, V3.S4
+	VCMTST V25.S4, V1.S4, V4.S4
+	VSUB V4.S4, V24.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V28.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V1.B16
@@ -251,15 +233,12 @@ laneloop:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V29.B16, V2.B16, V3.B16
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VUSHR $16, V1.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V25.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V24.S4, V0.S4, V0.S4
-	VUZP2 V0.H8, V1.H8, V1.H8
+	VCMTST V25.S4, V1.S4, V2.S4
+	VSUB V2.S4, V24.S4, V2.S4
+	VCMTST V25.S4, V0.S4, V3.S4
+	VSUB V3.S4, V24.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
@@ -269,7 +248,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -289,7 +268,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -314,39 +293,38 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVD 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V1.B16
-	VCMEQ V27.H8, V1.H8, V1.H8
-	VAND V26.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V29.B16, V2.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V28.B16, V1.B16, V1.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VCMEQ V27.H8, V2.H8, V2.H8
+	VAND V26.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V29.B16, V3.B16, V4.B16
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V29.B16, V2.B16, V3.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	FMOVQ 80(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V29.B16, V3.B16, V4.B16
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F2
-	WORD $0x0f08a442 // sshll v2.8h, v2.8b, #0
-	VSHL $7, V2.H8, V2.H8
-	VAND V28.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V3.B16
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
+	VSHL $7, V0.H8, V0.H8
+	VAND V28.B16, V0.B16, V0.B16
+	VAND V27.B16, V0.B16, V3.B16
 	VCMEQ V27.H8, V3.H8, V3.H8
 	VAND V26.B16, V3.B16, V3.B16
-	VORR V3.B16, V2.B16, V2.B16
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
@@ -354,32 +332,26 @@ piece16:
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V29.B16, V4.B16, V5.B16
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 lanetailnarrow:
-	VUSHR $16, V1.S4, V4.S4
-	VAND V25.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V24.S4, V1.S4, V1.S4
-	VUSHR $16, V0.S4, V4.S4
-	VAND V25.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V24.S4, V0.S4, V0.S4
-	VUZP2 V0.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V25.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V24.S4, V3.S4, V3.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V25.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V24.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V3.H8, V3.H8
+	VCMTST V25.S4, V2.S4, V4.S4
+	VSUB V4.S4, V24.S4, V4.S4
+	VCMTST V25.S4, V1.S4, V5.S4
+	VSUB V5.S4, V24.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V25.S4, V3.S4, V1.S4
+	VSUB V1.S4, V24.S4, V1.S4
+	VCMTST V25.S4, V0.S4, V2.S4
+	VSUB V2.S4, V24.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -406,15 +378,15 @@ laneend:
 
 TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V29 0x1, V28 0x7fff
+	// per call: V30 0x7fc00000, V29 0x10000, V28 0x7fff
 	// per group: V0 scale, V1 Ordered, V27 Select
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V29.S4
 	MOVD $32767, R16
 	VDUP R16, V28.S4
@@ -431,46 +403,31 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	FMOVS 4(R1), F1
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	FMOVS 12(R1), F1
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	VCMTST V29.S4, V2.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	VCMTST V29.S4, V1.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V29.S4, V0.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -478,7 +435,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -498,53 +455,38 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	FMOVQ 48(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
 	CMP $5, R3
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F2
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	CMP $13, R3
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F3
-	VUXTL V3.B8, V3.H8
-	VSHL $8, V3.H8, V3.H8
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
 grouptailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	VCMTST V29.S4, V1.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V0.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -575,58 +517,43 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVS 4(R1), F1
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F2
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 16(R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	VCMTST V29.S4, V2.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	VCMTST V29.S4, V1.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	FMOVS 12(R1), F1
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V29.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	VCMTST V29.S4, V1.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V29.S4, V0.S4, V3.S4
+	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -635,7 +562,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -655,7 +582,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -680,65 +607,50 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V2.B16
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	CMP $5, R3
-	BLT lanetailnarrow
-	FMOVS 52(RSP), F1
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	CMP $9, R3
-	BLT lanetailnarrow
-	FMOVS 56(RSP), F2
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F3
+	FMOVQ 48(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	CMP $13, R3
+	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F3
-	VUXTL V3.B8, V3.H8
-	VSHL $8, V3.H8, V3.H8
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 112(RSP), F4
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 80(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	CMP $9, R3
+	BLT lanetailnarrow
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	CMP $13, R3
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V28.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V29.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V28.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V28.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V29.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V28.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V29.S4, V2.S4, V4.S4
+	VSUB V4.S4, V28.S4, V4.S4
+	VCMTST V29.S4, V1.S4, V5.S4
+	VSUB V5.S4, V28.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V29.S4, V3.S4, V1.S4
+	VSUB V1.S4, V28.S4, V1.S4
+	VCMTST V29.S4, V0.S4, V2.S4
+	VSUB V2.S4, V28.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -764,9 +676,9 @@ laneend:
 
 TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V29 table, V28 0xf0f0f0f, V27 0x1, V26 0x7fff
+	// per call: V30 0x7fc00000, V29 table, V28 0xf0f0f0f, V27 0x10000, V26 0x7fff
 	// per group: V0 scale, V1 Ordered, V25 Select
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -775,7 +687,7 @@ TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-40
 	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V29
 	MOVD $252645135, R16
 	VDUP R16, V28.S4
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -792,62 +704,35 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	WORD $0x7d400020 // ldr h0, [x1]
+	FMOVD (R1), F0
 	VAND V28.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V29.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x7d400420 // ldr h0, [x1, #2]
-	VAND V28.B16, V0.B16, V2.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V29.B16], V2.B16
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
 	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	WORD $0x7d400820 // ldr h0, [x1, #4]
-	VAND V28.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V29.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	VCMTST V27.S4, V2.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V0.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x7d400c20 // ldr h0, [x1, #6]
-	VAND V28.B16, V0.B16, V2.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V29.B16], V2.B16
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	SUB $16, R3, R3
@@ -855,7 +740,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -875,68 +760,41 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	WORD $0x7d4063e0 // ldr h0, [sp, #48]
+	FMOVD 48(RSP), F0
 	VAND V28.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V29.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x7d4067e0 // ldr h0, [sp, #50]
-	VAND V28.B16, V0.B16, V2.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V29.B16], V2.B16
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
 	CMP $9, R3
 	BLT grouptailnarrow
-	WORD $0x7d406be0 // ldr h0, [sp, #52]
-	VAND V28.B16, V0.B16, V3.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V3.B16, V3.B16
-	VTBL V3.B16, [V29.B16], V3.B16
-	VUXTL V3.B8, V3.H8
-	VSHL $8, V3.H8, V3.H8
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
 	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x7d406fe0 // ldr h0, [sp, #54]
-	VAND V28.B16, V0.B16, V4.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V4.B16, V4.B16
-	VTBL V4.B16, [V29.B16], V4.B16
-	VUXTL V4.B8, V4.H8
-	VSHL $8, V4.H8, V4.H8
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 grouptailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
+	VCMTST V27.S4, V2.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V27.S4, V0.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
 	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -968,74 +826,47 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	WORD $0x7d400020 // ldr h0, [x1]
+	FMOVD (R1), F0
 	VAND V28.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V29.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ (R2), F0
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V2.B16
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x7d400420 // ldr h0, [x1, #2]
-	VAND V28.B16, V0.B16, V2.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V29.B16], V2.B16
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 16(R2), F0
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V3.B16
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	WORD $0x7d400820 // ldr h0, [x1, #4]
-	VAND V28.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V29.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F0
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V2.B16
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x7d400c20 // ldr h0, [x1, #6]
-	VAND V28.B16, V0.B16, V2.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V29.B16], V2.B16
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F0
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V3.B16
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(R0)
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VCMTST V27.S4, V2.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V0.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	FMOVQ 32(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V30.B16, V2.B16, V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	ADD $64, R2, R2
@@ -1044,7 +875,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -1064,7 +895,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1089,80 +920,53 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	WORD $0x7d4063e0 // ldr h0, [sp, #48]
+	FMOVD 48(RSP), F0
 	VAND V28.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V29.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 64(RSP), F0
-	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V2.B16
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 64(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x7d4067e0 // ldr h0, [sp, #50]
-	VAND V28.B16, V0.B16, V2.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V29.B16], V2.B16
-	VUXTL V2.B8, V2.H8
-	VSHL $8, V2.H8, V2.H8
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 80(RSP), F0
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V3.B16
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V30.B16, V3.B16, V4.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x7d406be0 // ldr h0, [sp, #52]
-	VAND V28.B16, V0.B16, V3.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V3.B16, V3.B16
-	VTBL V3.B16, [V29.B16], V3.B16
-	VUXTL V3.B8, V3.H8
-	VSHL $8, V3.H8, V3.H8
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	FMOVQ 96(RSP), F0
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V4.B16
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x7d406fe0 // ldr h0, [sp, #54]
-	VAND V28.B16, V0.B16, V4.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V4.B16, V4.B16
-	VTBL V4.B16, [V29.B16], V4.B16
-	VUXTL V4.B8, V4.H8
-	VSHL $8, V4.H8, V4.H8
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	FMOVQ 112(RSP), F0
-	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
-	VBSL V30.B16, V0.B16, V5.B16
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V30.B16, V4.B16, V5.B16
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 lanetailnarrow:
-	VUSHR $16, V1.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUSHR $16, V4.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V3.H8, V3.H8
+	VCMTST V27.S4, V2.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V27.S4, V0.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
 	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17

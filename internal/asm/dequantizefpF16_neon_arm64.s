@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3F16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x43800000, V29 0xbf80bf80, V28 0x3f803f80, V27 0x7e007e00
 	// per group: V26 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -32,8 +32,24 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVD (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V29.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VCMEQ V28.H8, V2.H8, V2.H8
+	VAND V27.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V29.B16, V0.B16, V0.B16
 	VAND V28.B16, V0.B16, V1.B16
@@ -44,30 +60,11 @@ grouploop:
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -75,7 +72,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -95,30 +92,29 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V29.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VCMEQ V28.H8, V2.H8, V2.H8
+	VAND V27.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R3
+	BLT grouptailnarrow
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
 	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
-	CMP $5, R3
-	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	FMOVD F1, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V29.B16, V0.B16, V0.B16
 	VAND V28.B16, V0.B16, V1.B16
@@ -168,28 +164,26 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V29.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VCMEQ V28.H8, V2.H8, V2.H8
+	VAND V27.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	FMOVQ (R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ (R2), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 16(R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 8(R1), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	FMOVQ 16(R2), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V29.B16, V0.B16, V0.B16
 	VAND V28.B16, V0.B16, V1.B16
@@ -201,13 +195,12 @@ laneloop:
 	FMOVQ 32(R2), F2
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 48(R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	FMOVQ 48(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -216,7 +209,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -236,7 +229,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -261,32 +254,31 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVD 48(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V29.B16, V1.B16, V1.B16
+	VAND V28.B16, V1.B16, V2.B16
+	VCMEQ V28.H8, V2.H8, V2.H8
+	VAND V27.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 80(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0f08a400 // sshll v0.8h, v0.8b, #0
+	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
 	VAND V29.B16, V0.B16, V0.B16
 	VAND V28.B16, V0.B16, V1.B16
@@ -335,7 +327,7 @@ TEXT ·DequantizeFpE5M2F16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: nothing
 	// per group: V30 scale
-	// vector registers in use at once: 2
+	// vector registers in use at once: 4
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -349,34 +341,23 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -384,7 +365,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -404,37 +385,28 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
@@ -469,38 +441,27 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVS (R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVS 4(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVS 8(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVS 12(R1), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ (R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 16(R2), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -509,7 +470,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -529,7 +490,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -554,40 +515,31 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVS 48(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ 64(RSP), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVS 52(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVS 56(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVS 60(RSP), F0
-	VUXTL V0.B8, V0.H8
-	VSHL $8, V0.H8, V0.H8
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -620,7 +572,7 @@ TEXT ·DequantizeFpE2M1F16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 table, V29 0xf0f0f0f
 	// per group: V28 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -637,50 +589,27 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	WORD $0x7d400020 // ldr h0, [x1]
+	FMOVD (R1), F0
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	WORD $0x7d400420 // ldr h0, [x1, #2]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
-	WORD $0x7d400820 // ldr h0, [x1, #4]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	WORD $0x7d400c20 // ldr h0, [x1, #6]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	SUB $16, R3, R3
@@ -688,7 +617,7 @@ grouploop:
 	BGE grouploop
 grouptail:
 	CBZ R3, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -708,53 +637,32 @@ piece3:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
-	WORD $0x7d4063e0 // ldr h0, [sp, #48]
+	FMOVD 48(RSP), F0
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x7d4067e0 // ldr h0, [sp, #50]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	WORD $0x7d406be0 // ldr h0, [sp, #52]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x7d406fe0 // ldr h0, [sp, #54]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
@@ -789,54 +697,31 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	WORD $0x7d400020 // ldr h0, [x1]
+	FMOVD (R1), F0
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ (R2), F0
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	WORD $0x7d400420 // ldr h0, [x1, #2]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F0
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
-	WORD $0x7d400820 // ldr h0, [x1, #4]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F0
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	WORD $0x7d400c20 // ldr h0, [x1, #6]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 48(R2), F0
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ (R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F3
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	FMOVQ 32(R2), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 48(R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	ADD $64, R2, R2
@@ -845,7 +730,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R3, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
@@ -865,7 +750,7 @@ piece11:
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -890,56 +775,35 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	WORD $0x7d4063e0 // ldr h0, [sp, #48]
+	FMOVD 48(RSP), F0
 	VAND V29.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
 	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 64(RSP), F0
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 64(RSP), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x7d4067e0 // ldr h0, [sp, #50]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F0
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x7d406be0 // ldr h0, [sp, #52]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 96(RSP), F0
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x7d406fe0 // ldr h0, [sp, #54]
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	VUXTL V1.B8, V1.H8
-	VSHL $8, V1.H8, V1.H8
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 112(RSP), F0
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s

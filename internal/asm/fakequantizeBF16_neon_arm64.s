@@ -8,9 +8,9 @@
 
 TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-56
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -21,8 +21,8 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-56
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -36,186 +36,64 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V24.S4, V0.S4, V23.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V0.S4, V22.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-groupahead:
-	FMOVD 32(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
-	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V0.S4, V6.S4
-	VUSHR $16, V5.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V0.S4, V6.S4
-	VUSHR $16, V5.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VMOV V1.B16, V23.B16
-	VMOV V2.B16, V22.B16
-	VMOV V3.B16, V21.B16
-	VMOV V4.B16, V20.B16
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V1.S4, V0.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V0.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V2.S4
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V3.S4, V0.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V4.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V25.S4, V3.S4, V1.S4
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
 groupback:
 	ADD $32, R0, R0
@@ -225,7 +103,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -246,83 +124,71 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V1.S4, V0.S4
-	CMP $5, R4
-	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	CMP $9, R4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V0.S4
+	CMP $5, R4
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V25.S4, V3.S4, V2.S4
-	CMP $13, R4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V2.S4
+	CMP $9, R4
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V1.S4
+	CMP $13, R4
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V25.S4, V3.S4, V4.S4
 grouptailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V27.S4, V1.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V4.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, 32(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -355,83 +221,71 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R2), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R2), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R2), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R2), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V2.S4, V0.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V5.S4, V4.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V1.S4
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, (R0)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V6.S4, V0.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V9.S4, V8.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V1.S4
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
 laneback:
 	ADD $32, R0, R0
@@ -443,7 +297,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -464,7 +318,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -489,7 +343,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -514,90 +368,78 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 80(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 176(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 112(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 128(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
+	CMP $5, R4
+	BLT lanetailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V2.S4, V0.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V5.S4, V4.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V1.S4
 	CMP $9, R4
+	BLT lanetailnarrow
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V2.S4
+	CMP $13, R4
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V7.S4, V6.S4, V2.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V9.S4, V8.S4, V3.S4
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V3.S4
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V27.S4, V1.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
+	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
+	VCMTST V27.S4, V2.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
 	FMOVQ F2, 32(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -621,19 +463,8 @@ piece24:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
@@ -641,35 +472,29 @@ grouprare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
@@ -677,37 +502,29 @@ grouprare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(R0)
 	B groupback
 grouptailrare:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	CMP $5, R4
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
@@ -715,23 +532,20 @@ grouptailrare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	CMP $9, R4
 	BLT grouptailrarenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
@@ -739,54 +553,46 @@ grouptailrare:
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	VUSHR $16, V0.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V0.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V4.B16, V5.B16, V0.B16
-	VUSHR $16, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V1.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V4.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
+	FMOVQ F0, 32(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R2), F2
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
@@ -794,37 +600,31 @@ lanerare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R2), F3
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R2), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
@@ -832,39 +632,31 @@ lanerare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
-	B laneback
-lanetailrare:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 80(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R2), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	CMP $5, R4
-	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 96(RSP), F2
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
@@ -872,25 +664,22 @@ lanetailrare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	CMP $9, R4
 	BLT lanetailrarenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F4
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	FMOVQ 112(RSP), F4
 	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
@@ -898,46 +687,51 @@ lanetailrare:
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	VUSHR $16, V0.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V0.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V4.B16, V5.B16, V0.B16
-	VUSHR $16, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V1.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V4.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
+	FMOVQ F0, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
 TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 most, V28 0x0, V27 0x1, V26 0x7fff
+	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip, V0 zeroPoint, V1 ISub, V0 ISub, V23 ToFloat, V22 ToFloat
-	// vector registers in use at once: 20
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -947,8 +741,8 @@ TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-64
 	VDUP V30.S[0], V30.S4
 	FMOVS most+44(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -967,186 +761,64 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V24.S4, V0.S4, V19.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V24.S4, V0.S4, V18.S4
-groupahead:
-	FMOVD 32(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
-	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V0.S4, V6.S4
-	VUSHR $16, V5.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e218a40 // frintn v0.4s, v18.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V0.S4, V6.S4
-	VUSHR $16, V5.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VMOV V1.B16, V21.B16
-	VMOV V2.B16, V20.B16
-	VMOV V3.B16, V19.B16
-	VMOV V4.B16, V18.B16
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V1.S4, V0.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
 	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V0.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V2.S4
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V3.S4, V0.S4
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e37f484 // fmax v4.4s, v4.4s, v23.4s
 	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V4.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V25.S4, V3.S4, V1.S4
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
 groupback:
 	ADD $32, R0, R0
@@ -1156,7 +828,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -1177,83 +849,71 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V1.S4, V0.S4
-	CMP $5, R5
-	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
 	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	CMP $9, R5
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V0.S4
+	CMP $5, R5
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V25.S4, V3.S4, V2.S4
-	CMP $13, R5
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V2.S4
+	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e37f484 // fmax v4.4s, v4.4s, v23.4s
 	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V1.S4
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
+	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V25.S4, V3.S4, V4.S4
 grouptailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V27.S4, V1.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V4.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, 32(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1287,40 +947,34 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R2), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R2), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R2), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R2), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -1330,60 +984,54 @@ laneloop:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
 	FMOVQ 16(R4), F1
-	VSUB V1.S4, V30.S4, V2.S4
+	VSUB V1.S4, V30.S4, V3.S4
 	VSUB V1.S4, V29.S4, V1.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f484 // fmax v4.4s, v4.4s, v2.4s
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V5.S4, V4.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V1.S4
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, (R0)
 	FMOVQ 32(R4), F0
 	VSUB V0.S4, V30.S4, V1.S4
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V0.S4
 	FMOVQ 48(R4), F1
 	VSUB V1.S4, V30.S4, V2.S4
 	VSUB V1.S4, V29.S4, V1.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e22f508 // fmax v8.4s, v8.4s, v2.4s
-	WORD $0x4ea1f508 // fmin v8.4s, v8.4s, v1.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V9.S4, V8.S4, V1.S4
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V1.S4
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
 laneback:
 	ADD $32, R0, R0
@@ -1396,7 +1044,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -1417,7 +1065,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1442,7 +1090,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -1467,7 +1115,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -1492,40 +1140,34 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 80(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 176(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 112(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 128(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -1535,23 +1177,23 @@ piece24:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
 	CMP $5, R5
 	BLT lanetailnarrow
 	FMOVQ 224(RSP), F1
-	VSUB V1.S4, V30.S4, V2.S4
+	VSUB V1.S4, V30.S4, V3.S4
 	VSUB V1.S4, V29.S4, V1.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f484 // fmax v4.4s, v4.4s, v2.4s
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V5.S4, V4.S4, V1.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V1.S4
 	CMP $9, R5
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F2
@@ -1559,11 +1201,11 @@ piece24:
 	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V7.S4, V6.S4, V2.S4
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
 	FMOVQ 256(RSP), F3
@@ -1571,31 +1213,25 @@ piece24:
 	VSUB V3.S4, V29.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f508 // fmax v8.4s, v8.4s, v4.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V9.S4, V8.S4, V3.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V3.S4
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V27.S4, V1.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
+	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
+	VCMTST V27.S4, V2.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
 	FMOVQ F2, 32(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -1619,19 +1255,8 @@ piece28:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
@@ -1639,35 +1264,29 @@ grouprare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
@@ -1675,37 +1294,29 @@ grouprare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(R0)
 	B groupback
 grouptailrare:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
@@ -1713,23 +1324,20 @@ grouptailrare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
@@ -1737,60 +1345,47 @@ grouptailrare:
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	VUSHR $16, V0.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V0.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V4.B16, V5.B16, V0.B16
-	VUSHR $16, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V1.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V4.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
+	FMOVQ F0, 32(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
 	VSUB V3.S4, V30.S4, V4.S4
 	VSUB V3.S4, V29.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1802,43 +1397,37 @@ lanerare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R4), F3
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F3
 	VSUB V3.S4, V30.S4, V4.S4
 	VSUB V3.S4, V29.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R4), F4
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R4), F4
 	VSUB V4.S4, V30.S4, V5.S4
 	VSUB V4.S4, V29.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -1850,45 +1439,37 @@ lanerare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R4), F4
+	VSUB V4.S4, V30.S4, V5.S4
+	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(R0)
 	B laneback
 lanetailrare:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F3
 	VSUB V3.S4, V30.S4, V4.S4
 	VSUB V3.S4, V29.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1900,31 +1481,28 @@ lanetailrare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 240(RSP), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4ea4f442 // fmin v2.4s, v2.4s, v4.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F4
-	FMOVQ 256(RSP), F5
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	FMOVQ 112(RSP), F4
+	FMOVQ 240(RSP), F5
 	VSUB V5.S4, V30.S4, V6.S4
 	VSUB V5.S4, V29.S4, V5.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
@@ -1936,44 +1514,54 @@ lanetailrare:
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	FMOVQ 128(RSP), F4
+	FMOVQ 256(RSP), F5
+	VSUB V5.S4, V30.S4, V6.S4
+	VSUB V5.S4, V29.S4, V5.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	VUSHR $16, V0.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V0.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V4.B16, V5.B16, V0.B16
-	VUSHR $16, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V1.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V4.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
+	FMOVQ F0, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
 TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip, V23 minval
 	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
@@ -1987,8 +1575,8 @@ TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -2003,206 +1591,72 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V0.S4, V22.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V24.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V0.S4, V6.S4
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
-	VUSHR $16, V5.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V0.S4, V6.S4
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
-	VUSHR $16, V5.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V1.S4, V0.S4
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V3.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V0.S4
 	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
+	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V4.S4, V1.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V0.S4
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V25.S4, V3.S4, V1.S4
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
 groupback:
 	ADD $32, R0, R0
@@ -2212,7 +1666,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -2233,91 +1687,79 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V25.S4, V1.S4, V0.S4
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	CMP $5, R5
-	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V25.S4, V2.S4, V1.S4
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	CMP $9, R5
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V0.S4
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	CMP $5, R5
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V25.S4, V3.S4, V2.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V2.S4
 	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
-	CMP $13, R5
+	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V25.S4, V4.S4, V3.S4
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V1.S4
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
 grouptailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V27.S4, V1.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V4.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, 32(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2351,95 +1793,83 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R4), F1
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ (R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ (R2), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R4), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R3), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R2), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R3), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 16(R2), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R4), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R3), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R2), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 48(R4), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R3), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	FMOVQ 32(R4), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 32(R3), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 32(R2), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R3), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 48(R2), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V7.S4, V6.S4, V1.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V6.S4, V2.S4
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
 	FMOVQ F0, (R0)
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V10.S4, V9.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4ebdf54a // fmin v10.4s, v10.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V11.S4, V10.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
 	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
-	VMOV V28.B16, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V13.S4, V12.S4, V1.S4
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
 laneback:
 	ADD $32, R0, R0
@@ -2452,7 +1882,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -2473,7 +1903,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -2498,7 +1928,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -2523,7 +1953,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -2548,103 +1978,91 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 208(RSP), F1
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 208(RSP), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 80(RSP), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 224(RSP), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 80(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 160(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 160(RSP), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 96(RSP), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 176(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 112(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 256(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 192(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	FMOVQ 240(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 176(RSP), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 112(RSP), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 256(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 192(RSP), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 128(RSP), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V7.S4, V6.S4, V1.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V6.S4, V2.S4
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V10.S4, V9.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4ebdf54a // fmin v10.4s, v10.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V10.S4, V1.S4
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
 	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V13.S4, V12.S4, V3.S4
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V13.S4, V12.S4, V4.S4
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V27.S4, V1.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V4.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, 32(RSP)
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2667,20 +2085,8 @@ piece28:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -2689,36 +2095,30 @@ grouprare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -2727,38 +2127,30 @@ grouprare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(R0)
 	B groupback
 grouptailrare:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -2767,24 +2159,21 @@ grouptailrare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
 	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
 	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -2793,57 +2182,48 @@ grouptailrare:
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
 	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	VUSHR $16, V0.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V0.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V4.B16, V5.B16, V0.B16
-	VUSHR $16, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V1.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V4.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
+	FMOVQ F0, 32(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVD 8(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -2852,40 +2232,34 @@ lanerare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R4), F3
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R4), F4
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R4), F4
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -2894,42 +2268,34 @@ lanerare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUSHR $16, V0.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V0.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V2.B16, V3.B16, V0.B16
-	VUSHR $16, V1.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V2.B16, V3.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
-	B laneback
-lanetailrare:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R4), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V4.B16
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F3
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
@@ -2938,28 +2304,25 @@ lanetailrare:
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 64(RSP), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	FMOVQ 112(RSP), F3
-	FMOVQ 240(RSP), F4
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	FMOVQ 128(RSP), F4
-	FMOVQ 256(RSP), F5
+	FMOVQ 64(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	FMOVQ 112(RSP), F4
+	FMOVQ 240(RSP), F5
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -2968,46 +2331,53 @@ lanetailrare:
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	FMOVQ 128(RSP), F4
+	FMOVQ 256(RSP), F5
+	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	VUSHR $16, V0.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V0.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VBSL V4.B16, V5.B16, V0.B16
-	VUSHR $16, V1.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V1.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	VUZP2 V1.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V4.B16, V0.B16, V2.B16
-	VUSHR $16, V3.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V4.B16, V0.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V0.B16
+	VCMTST V27.S4, V0.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
+	FMOVQ F0, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
 TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip
-	// vector registers in use at once: 22
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3019,8 +2389,8 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -3034,204 +2404,72 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V24.S4, V0.S4, V23.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V0.S4, V22.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-groupahead:
-	FMOVD 32(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
-	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V7.S4, V8.S4
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, (R0)
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V6.S4, V8.S4
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V10.B16
-	VFMLA V25.S4, V9.S4, V10.S4
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V26.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 16(R0)
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V9.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V23.B16
-	VMOV V2.B16, V22.B16
-	VMOV V3.B16, V21.B16
-	VMOV V4.B16, V20.B16
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V1.S4, V6.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V2.S4, V5.S4
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V3.S4, V6.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 groupback:
@@ -3243,7 +2481,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -3264,90 +2502,78 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V1.S4, V6.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V25.S4, V2.S4, V7.S4
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V7.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V3.S4, V8.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V8.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
 	FMOVQ F5, 16(RSP)
-	VUSHR $16, V7.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMTST V27.S4, V7.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V8.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
+	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
 	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 grouptailback:
@@ -3401,89 +2627,77 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V3.S4, V0.S4, V1.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef482 // fmax v2.4s, v4.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V5.S4, V2.S4, V3.S4
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V4.S4
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V4.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
 	FMOVQ F1, (R0)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e1 // fmax v1.4s, v7.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef504 // fmax v4.4s, v8.4s, v30.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	VCMTST V27.S4, V2.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V27.S4, V5.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
+	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
+	FMOVQ F2, 16(R0)
+	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
@@ -3499,7 +2713,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -3520,7 +2734,7 @@ piece15:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -3545,7 +2759,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -3570,98 +2784,86 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V3.S4, V0.S4, V1.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	CMP $5, R5
 	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef482 // fmax v2.4s, v4.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V5.S4, V2.S4, V3.S4
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V4.S4
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V7.S4, V4.S4, V5.S4
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e2 // fmax v2.4s, v7.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V5.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef506 // fmax v6.4s, v8.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V9.S4, V6.S4, V7.S4
-	WORD $0x4e28e4c6 // fcmeq v6.4s, v6.4s, v8.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c7 // fmax v7.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V9.S4, V7.S4, V8.S4
+	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
 lanetailnarrow:
-	VUSHR $16, V1.S4, V8.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V8.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VADD V8.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
+	VCMTST V27.S4, V1.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V27.S4, V4.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e664021 // addhn v1.4h, v1.4s, v6.4s
+	WORD $0x4e694081 // addhn2 v1.8h, v4.4s, v9.4s
 	FMOVQ F1, 16(RSP)
-	VUSHR $16, V5.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V8.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e644105 // addhn2 v5.8h, v8.4s, v4.4s
 	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V7.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 lanetailback:
@@ -3704,359 +2906,311 @@ piece32:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V2.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V5.B16, V2.B16
-	VUSHR $16, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V5.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef444 // fmax v4.4s, v2.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVD 24(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef446 // fmax v6.4s, v2.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V2.B16, V5.B16
-	VUSHR $16, V7.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V7.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V2.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef485 // fmax v5.4s, v4.4s, v30.4s
 	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
 	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
 	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
 	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R5
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V8.B16
+	VCMTST V27.S4, V8.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R5
 	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e3ef4a6 // fmax v6.4s, v5.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
 	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V2.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V9.B16, V2.B16
-	VUSHR $16, V4.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V4.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V9.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VUSHR $16, V8.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V2.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
+	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V9.B16
+	VCMTST V27.S4, V9.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
+	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
+	FMOVQ F9, 16(RSP)
+	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V27.S4, V7.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V3.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUSHR $16, V5.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R3), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	FMOVQ 32(R3), F5
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef486 // fmax v6.4s, v4.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R3), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
 	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R3), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V27.S4, V7.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F6
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef427 // fmax v7.4s, v1.4s, v30.4s
 	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
 	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	VUSHR $16, V6.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUSHR $16, V8.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 16(R0)
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $5, R5
+	CMP $13, R5
 	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
+	WORD $0x4e3cd4c9 // fadd v9.4s, v6.4s, v28.4s
 	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
 	WORD $0x4e3cd529 // fadd v9.4s, v9.4s, v28.4s
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V3.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUSHR $16, V5.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(RSP)
-	VUSHR $16, V7.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUSHR $16, V9.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V9.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V0.B16, V1.B16, V9.B16
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, 32(RSP)
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e25e4aa // fcmeq v10.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e654141 // addhn2 v1.8h, v10.4s, v5.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
 	B lanetailback
 
 // func FakeQuantizeZeroPointBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
 TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 most, V28 0x0, V27 0x1, V26 0x7fff
+	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip, V0 zeroPoint, V1 ISub, V0 ISub, V23 ToFloat, V22 ToFloat
-	// vector registers in use at once: 24
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4067,8 +3221,8 @@ TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-72
 	VDUP V30.S[0], V30.S4
 	FMOVS most+52(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -4087,204 +3241,72 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V24.S4, V0.S4, V19.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V24.S4, V0.S4, V18.S4
-groupahead:
-	FMOVD 32(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
-	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e37f405 // fmax v5.4s, v0.4s, v23.4s
-	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e37f407 // fmax v7.4s, v0.4s, v23.4s
-	WORD $0x4eb6f4e7 // fmin v7.4s, v7.4s, v22.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V7.S4, V8.S4
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, (R0)
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e37f406 // fmax v6.4s, v0.4s, v23.4s
-	WORD $0x4eb6f4c6 // fmin v6.4s, v6.4s, v22.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V6.S4, V8.S4
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218a40 // frintn v0.4s, v18.4s
-	WORD $0x4e37f409 // fmax v9.4s, v0.4s, v23.4s
-	WORD $0x4eb6f529 // fmin v9.4s, v9.4s, v22.4s
-	VMOV V28.B16, V10.B16
-	VFMLA V25.S4, V9.S4, V10.S4
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V26.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 16(R0)
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V9.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V21.B16
-	VMOV V2.B16, V20.B16
-	VMOV V3.B16, V19.B16
-	VMOV V4.B16, V18.B16
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f420 // fmax v0.4s, v1.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f441 // fmax v1.4s, v2.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V1.S4, V6.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f462 // fmax v2.4s, v3.4s, v23.4s
+	WORD $0x4e37f440 // fmax v0.4s, v2.4s, v23.4s
+	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V25.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
 	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V2.S4, V5.S4
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e37f483 // fmax v3.4s, v4.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V3.S4, V6.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e37f481 // fmax v1.4s, v4.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
+	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 groupback:
@@ -4296,7 +3318,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -4317,90 +3339,78 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f420 // fmax v0.4s, v1.4s, v23.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e37f440 // fmax v0.4s, v2.4s, v23.4s
 	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f441 // fmax v1.4s, v2.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V1.S4, V6.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f462 // fmax v2.4s, v3.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V25.S4, V2.S4, V7.S4
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e37f481 // fmax v1.4s, v4.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V7.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e37f483 // fmax v3.4s, v4.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V3.S4, V8.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
+	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V8.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
 	FMOVQ F5, 16(RSP)
-	VUSHR $16, V7.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMTST V27.S4, V7.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V8.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
+	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
 	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 grouptailback:
@@ -4455,40 +3465,34 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -4498,66 +3502,60 @@ laneloop:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V1.S4, V0.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	FMOVQ 16(R5), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V5.S4, V3.S4, V2.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUSHR $16, V0.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V2.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V0.H8, V0.H8
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V3.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
 	FMOVQ F0, (R0)
 	FMOVQ 32(R5), F0
 	VSUB V0.S4, V30.S4, V2.S4
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V2.S4, V0.S4
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	FMOVQ 48(R5), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V0.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V30.S4, V5.S4
+	VSUB V3.S4, V29.S4, V3.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V9.S4, V5.S4, V4.S4
-	WORD $0x4e28e4a5 // fcmeq v5.4s, v5.4s, v8.4s
-	VUSHR $16, V0.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V4.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V0.H8, V0.H8
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V3.S4
+	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	VCMTST V27.S4, V0.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V27.S4, V3.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
+	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
 	FMOVQ F0, 16(R0)
-	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V5.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
@@ -4574,7 +3572,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -4595,7 +3593,7 @@ piece15:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -4620,7 +3618,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -4645,7 +3643,7 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -4670,40 +3668,34 @@ piece27:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece28:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -4713,74 +3705,68 @@ piece28:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V1.S4, V0.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
 	CMP $5, R6
 	BLT lanetailnarrow
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ 240(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V5.S4, V3.S4, V2.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
 	CMP $9, R6
 	BLT lanetailnarrow
-	FMOVQ 256(RSP), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
+	FMOVQ 256(RSP), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V7.S4, V5.S4, V4.S4
-	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e25f4e5 // fmax v5.4s, v7.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V5.S4, V2.S4
+	WORD $0x4e27e4a5 // fcmeq v5.4s, v5.4s, v7.4s
 	CMP $13, R6
 	BLT lanetailnarrow
-	FMOVQ 272(RSP), F6
-	VSUB V6.S4, V30.S4, V7.S4
-	VSUB V6.S4, V29.S4, V6.S4
+	FMOVQ 272(RSP), F7
+	VSUB V7.S4, V30.S4, V8.S4
+	VSUB V7.S4, V29.S4, V7.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V9.S4, V7.S4, V6.S4
-	WORD $0x4e28e4e7 // fcmeq v7.4s, v7.4s, v8.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e28f4c8 // fmax v8.4s, v6.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V9.S4, V8.S4, V7.S4
+	WORD $0x4e26e508 // fcmeq v8.4s, v8.4s, v6.4s
 lanetailnarrow:
-	VUSHR $16, V0.S4, V8.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VADD V8.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V2.S4, V8.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VADD V8.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V27.S4, V3.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
+	WORD $0x4e694060 // addhn2 v0.8h, v3.4s, v9.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V4.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V2.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V7.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e6340e2 // addhn2 v2.8h, v7.4s, v3.4s
+	FMOVQ F2, 32(RSP)
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V8.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 48(RSP)
@@ -4824,399 +3810,351 @@ piece36:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
 	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f403 // fmax v3.4s, v0.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V2.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V5.B16, V2.B16
-	VUSHR $16, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V5.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f444 // fmax v4.4s, v2.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVD 24(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f446 // fmax v6.4s, v2.4s, v23.4s
-	WORD $0x4eb6f4c6 // fmin v6.4s, v6.4s, v22.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V2.B16, V5.B16
-	VUSHR $16, V7.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V7.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V2.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f403 // fmax v3.4s, v0.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f405 // fmax v5.4s, v0.4s, v23.4s
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e37f485 // fmax v5.4s, v4.4s, v23.4s
 	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
 	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
 	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
 	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
+	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V8.B16
+	VCMTST V27.S4, V8.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
+	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
 	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f407 // fmax v7.4s, v0.4s, v23.4s
-	WORD $0x4eb6f4e7 // fmin v7.4s, v7.4s, v22.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
+	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e37f4a6 // fmax v6.4s, v5.4s, v23.4s
+	WORD $0x4eb6f4c6 // fmin v6.4s, v6.4s, v22.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e37f405 // fmax v5.4s, v0.4s, v23.4s
+	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
 	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V2.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V9.B16, V2.B16
-	VUSHR $16, V4.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V4.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V9.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VUSHR $16, V8.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V2.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
+	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V9.B16
+	VCMTST V27.S4, V9.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
+	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
+	FMOVQ F9, 16(RSP)
+	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V27.S4, V7.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e3cd4a4 // fadd v4.4s, v5.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F4
-	VSUB V4.S4, V30.S4, V6.S4
-	VSUB V4.S4, V29.S4, V4.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e3cd4c4 // fadd v4.4s, v6.4s, v28.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R5), F7
-	VSUB V7.S4, V30.S4, V8.S4
-	VSUB V7.S4, V29.S4, V7.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e3cd507 // fadd v7.4s, v8.4s, v28.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V7.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUZP2 V7.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(R0)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e3cd4a4 // fadd v4.4s, v5.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F6
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R5), F6
 	VSUB V6.S4, V30.S4, V7.S4
 	VSUB V6.S4, V29.S4, V6.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
 	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
 	WORD $0x4e3cd4e6 // fadd v6.4s, v7.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
 	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V30.S4, V8.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	WORD $0x4e3cd503 // fadd v3.4s, v8.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R1)
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F6
+	FMOVQ 256(RSP), F7
+	VSUB V7.S4, V30.S4, V8.S4
+	VSUB V7.S4, V29.S4, V7.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e3cd507 // fadd v7.4s, v8.4s, v28.4s
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
 	CMP $13, R6
 	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F8
-	VSUB V8.S4, V30.S4, V9.S4
-	VSUB V8.S4, V29.S4, V8.S4
+	FMOVQ 272(RSP), F6
+	VSUB V6.S4, V30.S4, V9.S4
+	VSUB V6.S4, V29.S4, V6.S4
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x4e3cd528 // fadd v8.4s, v9.4s, v28.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
+	WORD $0x4e3cd526 // fadd v6.4s, v9.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
 	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUSHR $16, V8.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e22e44a // fcmeq v10.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e624141 // addhn2 v1.8h, v10.4s, v2.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V9.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, 48(RSP)
 	B lanetailback
 
 // func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
 TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip, V23 minval
-	// vector registers in use at once: 23
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5229,8 +4167,8 @@ TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-72
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -5245,224 +4183,80 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V0.S4, V22.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V24.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V7.S4, V8.S4
-	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, (R0)
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V6.S4, V8.S4
-	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V10.B16
-	VFMLA V25.S4, V9.S4, V10.S4
-	WORD $0x4e37d54a // fadd v10.4s, v10.4s, v23.4s
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V26.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 16(R0)
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V9.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V25.S4, V0.S4, V5.S4
 	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V1.S4, V6.S4
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V25.S4, V2.S4, V5.S4
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V3.S4, V6.S4
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V6.S4
 	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V5.S4
+	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V6.S4
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 groupback:
@@ -5474,7 +4268,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -5495,98 +4289,86 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V1.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
+	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
+	VFMLS V25.S4, V4.S4, V3.S4
+	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V25.S4, V0.S4, V5.S4
 	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V25.S4, V1.S4, V6.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V25.S4, V2.S4, V6.S4
 	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V25.S4, V2.S4, V7.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V25.S4, V1.S4, V7.S4
 	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V25.S4, V3.S4, V8.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V25.S4, V4.S4, V8.S4
 	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
 	FMOVQ F5, 16(RSP)
-	VUSHR $16, V7.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMTST V27.S4, V7.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V8.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
+	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
 	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 grouptailback:
@@ -5641,103 +4423,91 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R5), F1
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R5), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ (R4), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ (R3), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R5), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R4), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R4), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 16(R3), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R5), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R4), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R3), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R4), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	FMOVQ 32(R5), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 32(R4), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 32(R3), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R5), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R4), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 48(R3), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	VUSHR $16, V11.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V11.S4, V11.S4
-	VADD V26.S4, V11.S4, V11.S4
-	VUSHR $16, V3.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V11.H8, V11.H8
-	FMOVQ F11, (R0)
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	VCMTST V27.S4, V9.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V4.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e614129 // addhn v9.4h, v9.4s, v1.4s
+	WORD $0x4e654089 // addhn2 v9.8h, v4.4s, v5.4s
+	FMOVQ F9, (R0)
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef584 // fmax v4.4s, v12.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V13.S4, V4.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e2ce484 // fcmeq v4.4s, v4.4s, v12.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V13.S4, V5.S4, V6.S4
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+	VCMTST V27.S4, V4.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e634084 // addhn v4.4h, v4.4s, v3.4s
+	WORD $0x4e6740c4 // addhn2 v4.8h, v6.4s, v7.4s
+	FMOVQ F4, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 laneback:
@@ -5752,7 +4522,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -5773,7 +4543,7 @@ piece15:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -5798,7 +4568,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -5823,7 +4593,7 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -5848,110 +4618,98 @@ piece27:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece28:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 224(RSP), F1
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 160(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 96(RSP), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 240(RSP), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 176(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 176(RSP), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 112(RSP), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 192(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 128(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 272(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 208(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	FMOVQ 256(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 192(RSP), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 128(RSP), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 272(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 208(RSP), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 144(RSP), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	CMP $9, R6
 	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	CMP $13, R6
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V13.S4, V5.S4, V6.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+	WORD $0x4e3ef586 // fmax v6.4s, v12.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V13.S4, V6.S4, V7.S4
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e2ce4c6 // fcmeq v6.4s, v6.4s, v12.4s
 lanetailnarrow:
-	VUSHR $16, V11.S4, V7.S4
-	VAND V27.B16, V7.B16, V7.B16
-	VADD V7.S4, V11.S4, V11.S4
-	VADD V26.S4, V11.S4, V11.S4
-	VUSHR $16, V3.S4, V7.S4
-	VAND V27.B16, V7.B16, V7.B16
-	VADD V7.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V11.H8, V11.H8
-	FMOVQ F11, 16(RSP)
-	VUSHR $16, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VCMTST V27.S4, V9.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V4.S4, V8.S4
+	VSUB V8.S4, V26.S4, V8.S4
+	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
+	WORD $0x4e684089 // addhn2 v9.8h, v4.4s, v8.4s
+	FMOVQ F9, 16(RSP)
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V7.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440e5 // addhn2 v5.8h, v7.4s, v4.4s
+	FMOVQ F5, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V6.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 lanetailback:
@@ -5994,383 +4752,335 @@ piece36:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
+	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
+	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef485 // fmax v5.4s, v4.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
+	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
+	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V8.B16
+	VCMTST V27.S4, V8.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
 	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V2.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V5.B16, V2.B16
-	VUSHR $16, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V5.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef444 // fmax v4.4s, v2.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e39dca5 // fmul v5.4s, v5.4s, v25.4s
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVD 24(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef446 // fmax v6.4s, v2.4s, v30.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e3ef4a6 // fmax v6.4s, v5.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
 	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
 	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
 	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V2.B16, V5.B16
-	VUSHR $16, V7.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V7.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V2.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R6
 	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
 	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
 	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
 	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V2.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V9.B16, V2.B16
-	VUSHR $16, V4.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V4.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V9.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VUSHR $16, V8.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V2.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
+	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V9.B16
+	VCMTST V27.S4, V9.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
+	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
+	FMOVQ F9, 16(RSP)
+	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V27.S4, V7.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V6.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R5), F6
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef447 // fmax v7.4s, v2.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R5), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e3cd4c9 // fadd v9.4s, v6.4s, v28.4s
+	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R5), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R1)
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F7
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef428 // fmax v8.4s, v1.4s, v30.4s
 	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
 	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
 	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
-	WORD $0x4e24d529 // fadd v9.4s, v9.4s, v4.4s
+	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
 	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	VUSHR $16, V7.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUSHR $16, V9.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V9.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V0.B16, V1.B16, V9.B16
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, 16(R0)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 	CMP $13, R6
 	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	WORD $0x4e3cd52a // fadd v10.4s, v9.4s, v28.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4ea // fadd v10.4s, v7.4s, v28.4s
 	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
 	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V6.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(RSP)
-	VUSHR $16, V8.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUSHR $16, V10.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V10.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V0.B16, V1.B16, V10.B16
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 32(RSP)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
+	VBSL V0.B16, V10.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V7.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, 48(RSP)
 	B lanetailback
 
 // func FakeQuantizeBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
 
 TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff, V25 table
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
 	// per group: V24 scale, V23 recip
-	// vector registers in use at once: 23
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -6382,8 +5092,8 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -6398,207 +5108,72 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V23.S4, V0.S4, V22.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V23.S4, V0.S4, V21.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V23.S4, V0.S4, V20.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V23.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V5.S4, V6.S4
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V7.S4, V8.S4
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, (R0)
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V6.S4, V8.S4
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V10.B16
-	VFMLA V24.S4, V9.S4, V10.S4
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V26.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 16(R0)
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V9.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V5.B16, V5.B16
-	VAND V25.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V1.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V3.S4
+	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V3.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V24.S4, V0.S4, V5.S4
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V1.S4, V6.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V24.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V24.S4, V2.S4, V5.S4
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V3.S4, V6.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V24.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6613,7 +5188,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -6634,90 +5209,78 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V1.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V3.S4
+	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V3.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V24.S4, V0.S4, V5.S4
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V1.S4, V6.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V24.S4, V2.S4, V7.S4
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V24.S4, V1.S4, V7.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V3.S4, V8.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V24.S4, V4.S4, V8.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
 	FMOVQ F5, 16(RSP)
-	VUSHR $16, V7.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMTST V27.S4, V7.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V8.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
+	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
 	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6771,89 +5334,77 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V3.S4, V0.S4, V1.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef482 // fmax v2.4s, v4.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V5.S4, V2.S4, V3.S4
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	VUSHR $16, V1.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V4.S4
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V4.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
 	FMOVQ F1, (R0)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e1 // fmax v1.4s, v7.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef504 // fmax v4.4s, v8.4s, v30.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V2.H8, V0.H8, V0.H8
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	VCMTST V27.S4, V2.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V27.S4, V5.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
+	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
+	FMOVQ F2, 16(R0)
+	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
@@ -6872,7 +5423,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -6893,7 +5444,7 @@ piece12:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -6918,7 +5469,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -6943,98 +5494,86 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V3.S4, V0.S4, V1.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	CMP $5, R5
 	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef482 // fmax v2.4s, v4.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V5.S4, V2.S4, V3.S4
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V4.S4
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V7.S4, V4.S4, V5.S4
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e2 // fmax v2.4s, v7.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V5.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef506 // fmax v6.4s, v8.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V9.S4, V6.S4, V7.S4
-	WORD $0x4e28e4c6 // fcmeq v6.4s, v6.4s, v8.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c7 // fmax v7.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V9.S4, V7.S4, V8.S4
+	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
 lanetailnarrow:
-	VUSHR $16, V1.S4, V8.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VADD V8.S4, V1.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	VUSHR $16, V3.S4, V8.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VADD V8.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V1.H8, V1.H8
+	VCMTST V27.S4, V1.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V27.S4, V4.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e664021 // addhn v1.4h, v1.4s, v6.4s
+	WORD $0x4e694081 // addhn2 v1.8h, v4.4s, v9.4s
 	FMOVQ F1, 16(RSP)
-	VUSHR $16, V5.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V8.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e644105 // addhn2 v5.8h, v8.4s, v4.4s
 	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V7.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7077,371 +5616,323 @@ copied26:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V2.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V5.B16, V2.B16
-	VUSHR $16, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V5.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef444 // fmax v4.4s, v2.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVD 24(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef446 // fmax v6.4s, v2.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V2.B16, V5.B16
-	VUSHR $16, V7.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V7.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V2.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e38fc84 // fdiv v4.4s, v4.4s, v24.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef485 // fmax v5.4s, v4.4s, v30.4s
 	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
 	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
 	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
 	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-grouptailrarenarrow:
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V2.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V9.B16, V2.B16
-	VUSHR $16, V4.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V4.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V9.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VUSHR $16, V8.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V2.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
-	B grouptailback
-lanerare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V3.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUSHR $16, V5.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R3), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R3), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef427 // fmax v7.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
-	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	VUSHR $16, V6.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUSHR $16, V8.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 16(R0)
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
+	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V8.B16
+	VCMTST V27.S4, V8.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V25.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e38fca5 // fdiv v5.4s, v5.4s, v24.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e3ef4a6 // fmax v6.4s, v5.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
 	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e3cd529 // fadd v9.4s, v9.4s, v28.4s
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-lanetailrarenarrow:
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V3.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUSHR $16, V5.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(RSP)
-	VUSHR $16, V7.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUSHR $16, V9.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V9.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V0.B16, V1.B16, V9.B16
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, 32(RSP)
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
+	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V9.B16
+	VCMTST V27.S4, V9.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
+	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
+	FMOVQ F9, 16(RSP)
+	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V27.S4, V7.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V2.B16, V2.B16
 	VAND V25.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	FMOVQ 32(R3), F5
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef486 // fmax v6.4s, v4.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R3), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V27.S4, V7.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
+	VAND V25.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000023 // str h3, [x1]
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F6
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef427 // fmax v7.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c9 // fadd v9.4s, v6.4s, v28.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4e3cd529 // fadd v9.4s, v9.4s, v28.4s
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e25e4aa // fcmeq v10.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e654141 // addhn2 v1.8h, v10.4s, v5.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
+	VAND V25.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d0063e3 // str h3, [sp, #48]
 	B lanetailback
 
 // func FakeQuantizeZeroPointBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
 
 TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 most, V28 0x0, V27 0x1, V26 0x7fff, V25 table
+	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
 	// per group: V24 scale, V23 recip, V0 zeroPoint, V1 ISub, V0 ISub, V22 ToFloat, V21 ToFloat
-	// vector registers in use at once: 25
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -7452,8 +5943,8 @@ TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-72
 	VDUP V30.S[0], V30.S4
 	FMOVS most+52(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -7473,207 +5964,72 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V23.S4, V0.S4, V20.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V23.S4, V0.S4, V19.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V23.S4, V0.S4, V18.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V17.B16
-	VFMLA V23.S4, V0.S4, V17.S4
-groupahead:
-	FMOVD 32(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e33f680 // fmax v0.4s, v20.4s, v19.4s
-	WORD $0x4e31f645 // fmax v5.4s, v18.4s, v17.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e36f405 // fmax v5.4s, v0.4s, v22.4s
-	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V5.S4, V6.S4
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e36f407 // fmax v7.4s, v0.4s, v22.4s
-	WORD $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V7.S4, V8.S4
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, (R0)
-	WORD $0x4e218a40 // frintn v0.4s, v18.4s
-	WORD $0x4e36f406 // fmax v6.4s, v0.4s, v22.4s
-	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V6.S4, V8.S4
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218a20 // frintn v0.4s, v17.4s
-	WORD $0x4e36f409 // fmax v9.4s, v0.4s, v22.4s
-	WORD $0x4eb5f529 // fmin v9.4s, v9.4s, v21.4s
-	VMOV V28.B16, V10.B16
-	VFMLA V24.S4, V9.S4, V10.S4
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V26.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 16(R0)
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V9.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V5.B16, V5.B16
-	VAND V25.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V20.B16
-	VMOV V2.B16, V19.B16
-	VMOV V3.B16, V18.B16
-	VMOV V4.B16, V17.B16
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V1.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V3.S4
+	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V3.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e36f420 // fmax v0.4s, v1.4s, v22.4s
-	WORD $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V24.S4, V0.S4, V5.S4
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e36f441 // fmax v1.4s, v2.4s, v22.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V1.S4, V6.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e36f462 // fmax v2.4s, v3.4s, v22.4s
+	WORD $0x4e36f440 // fmax v0.4s, v2.4s, v22.4s
+	WORD $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V24.S4, V0.S4, V5.S4
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e36f422 // fmax v2.4s, v1.4s, v22.4s
 	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V24.S4, V2.S4, V5.S4
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e36f483 // fmax v3.4s, v4.4s, v22.4s
-	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V3.S4, V6.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e36f481 // fmax v1.4s, v4.4s, v22.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V24.S4, V1.S4, V5.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e36f464 // fmax v4.4s, v3.4s, v22.4s
+	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V4.S4, V6.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7688,7 +6044,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -7709,90 +6065,78 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V1.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V3.S4
+	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V3.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e36f420 // fmax v0.4s, v1.4s, v22.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e36f440 // fmax v0.4s, v2.4s, v22.4s
 	WORD $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V24.S4, V0.S4, V5.S4
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e36f441 // fmax v1.4s, v2.4s, v22.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V1.S4, V6.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e36f422 // fmax v2.4s, v1.4s, v22.4s
+	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V2.S4, V6.S4
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e36f462 // fmax v2.4s, v3.4s, v22.4s
-	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V24.S4, V2.S4, V7.S4
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e36f481 // fmax v1.4s, v4.4s, v22.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V24.S4, V1.S4, V7.S4
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e36f483 // fmax v3.4s, v4.4s, v22.4s
-	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V3.S4, V8.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e36f464 // fmax v4.4s, v3.4s, v22.4s
+	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V24.S4, V4.S4, V8.S4
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
 	FMOVQ F5, 16(RSP)
-	VUSHR $16, V7.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMTST V27.S4, V7.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V8.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
+	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
 	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7847,40 +6191,34 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -7890,66 +6228,60 @@ laneloop:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V1.S4, V0.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	FMOVQ 16(R5), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V5.S4, V3.S4, V2.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUSHR $16, V0.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V2.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V0.H8, V0.H8
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	VCMTST V27.S4, V0.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V27.S4, V3.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
 	FMOVQ F0, (R0)
 	FMOVQ 32(R5), F0
 	VSUB V0.S4, V30.S4, V2.S4
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e22f4c2 // fmax v2.4s, v6.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V2.S4, V0.S4
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	FMOVQ 48(R5), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V0.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V30.S4, V5.S4
+	VSUB V3.S4, V29.S4, V3.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V9.S4, V5.S4, V4.S4
-	WORD $0x4e28e4a5 // fcmeq v5.4s, v5.4s, v8.4s
-	VUSHR $16, V0.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V4.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUZP2 V4.H8, V0.H8, V0.H8
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V3.S4
+	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	VCMTST V27.S4, V0.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V27.S4, V3.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
+	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
 	FMOVQ F0, 16(R0)
-	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V5.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
 	VAND V25.B16, V1.B16, V1.B16
@@ -7969,7 +6301,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -7990,7 +6322,7 @@ piece12:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -8015,7 +6347,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -8040,7 +6372,7 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -8065,40 +6397,34 @@ piece24:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece25:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -8108,74 +6434,68 @@ piece25:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V1.S4, V0.S4
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
 	CMP $5, R6
 	BLT lanetailnarrow
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ 240(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V5.S4, V3.S4, V2.S4
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
 	CMP $9, R6
 	BLT lanetailnarrow
-	FMOVQ 256(RSP), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
+	FMOVQ 256(RSP), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V7.S4, V5.S4, V4.S4
-	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e25f4e5 // fmax v5.4s, v7.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V5.S4, V2.S4
+	WORD $0x4e27e4a5 // fcmeq v5.4s, v5.4s, v7.4s
 	CMP $13, R6
 	BLT lanetailnarrow
-	FMOVQ 272(RSP), F6
-	VSUB V6.S4, V30.S4, V7.S4
-	VSUB V6.S4, V29.S4, V6.S4
+	FMOVQ 272(RSP), F7
+	VSUB V7.S4, V30.S4, V8.S4
+	VSUB V7.S4, V29.S4, V7.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V9.S4, V7.S4, V6.S4
-	WORD $0x4e28e4e7 // fcmeq v7.4s, v7.4s, v8.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e28f4c8 // fmax v8.4s, v6.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V9.S4, V8.S4, V7.S4
+	WORD $0x4e26e508 // fcmeq v8.4s, v8.4s, v6.4s
 lanetailnarrow:
-	VUSHR $16, V0.S4, V8.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VADD V8.S4, V0.S4, V0.S4
-	VADD V26.S4, V0.S4, V0.S4
-	VUSHR $16, V2.S4, V8.S4
-	VAND V27.B16, V8.B16, V8.B16
-	VADD V8.S4, V2.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	VUZP2 V2.H8, V0.H8, V0.H8
+	VCMTST V27.S4, V0.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V27.S4, V3.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
+	WORD $0x4e694060 // addhn2 v0.8h, v3.4s, v9.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V4.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V2.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V7.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e6340e2 // addhn2 v2.8h, v7.4s, v3.4s
+	FMOVQ F2, 32(RSP)
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V8.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V1.B16, V1.B16
 	VAND V25.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -8219,411 +6539,363 @@ copied30:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e36f422 // fmax v2.4s, v1.4s, v22.4s
+	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
 	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e36f403 // fmax v3.4s, v0.4s, v22.4s
-	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V2.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V5.B16, V2.B16
-	VUSHR $16, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V5.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e36f444 // fmax v4.4s, v2.4s, v22.4s
-	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVD 24(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e36f446 // fmax v6.4s, v2.4s, v22.4s
-	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V2.B16, V5.B16
-	VUSHR $16, V7.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V7.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V2.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e36f403 // fmax v3.4s, v0.4s, v22.4s
-	WORD $0x4eb5f463 // fmin v3.4s, v3.4s, v21.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e36f405 // fmax v5.4s, v0.4s, v22.4s
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x6e38fc84 // fdiv v4.4s, v4.4s, v24.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e36f485 // fmax v5.4s, v4.4s, v22.4s
 	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
 	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
 	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
 	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e36f464 // fmax v4.4s, v3.4s, v22.4s
+	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
+	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V8.B16
+	VCMTST V27.S4, V8.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e36f422 // fmax v2.4s, v1.4s, v22.4s
+	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
 	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e36f407 // fmax v7.4s, v0.4s, v22.4s
-	WORD $0x4eb5f4e7 // fmin v7.4s, v7.4s, v21.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
+	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x6e38fca5 // fdiv v5.4s, v5.4s, v24.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e36f4a6 // fmax v6.4s, v5.4s, v22.4s
+	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e36f405 // fmax v5.4s, v0.4s, v22.4s
+	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V2.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V9.B16, V2.B16
-	VUSHR $16, V4.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V4.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V9.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VUSHR $16, V8.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V2.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
+	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V9.B16
+	VCMTST V27.S4, V9.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
+	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
+	FMOVQ F9, 16(RSP)
+	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V27.S4, V7.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R5), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e3cd4a4 // fadd v4.4s, v5.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F4
-	VSUB V4.S4, V30.S4, V6.S4
-	VSUB V4.S4, V29.S4, V4.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e3cd4c4 // fadd v4.4s, v6.4s, v28.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R5), F7
-	VSUB V7.S4, V30.S4, V8.S4
-	VSUB V7.S4, V29.S4, V7.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e3cd507 // fadd v7.4s, v8.4s, v28.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V7.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUZP2 V7.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(R0)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e3cd4a4 // fadd v4.4s, v5.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F6
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R5), F6
 	VSUB V6.S4, V30.S4, V7.S4
 	VSUB V6.S4, V29.S4, V6.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
 	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
 	WORD $0x4e3cd4e6 // fadd v6.4s, v7.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
 	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V30.S4, V8.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	WORD $0x4e3cd503 // fadd v3.4s, v8.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VAND V25.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000024 // str h4, [x1]
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	VSUB V2.S4, V30.S4, V5.S4
+	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F6
+	FMOVQ 256(RSP), F7
+	VSUB V7.S4, V30.S4, V8.S4
+	VSUB V7.S4, V29.S4, V7.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e3cd507 // fadd v7.4s, v8.4s, v28.4s
+	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
 	CMP $13, R6
 	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F8
-	VSUB V8.S4, V30.S4, V9.S4
-	VSUB V8.S4, V29.S4, V8.S4
+	FMOVQ 272(RSP), F6
+	VSUB V6.S4, V30.S4, V9.S4
+	VSUB V6.S4, V29.S4, V6.S4
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
-	WORD $0x4e3cd528 // fadd v8.4s, v9.4s, v28.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
+	WORD $0x4e3cd526 // fadd v6.4s, v9.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
 	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUSHR $16, V8.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e22e44a // fcmeq v10.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e624141 // addhn2 v1.8h, v10.4s, v2.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V9.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V4.B16, V4.B16
+	VAND V25.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d0063e4 // str h4, [sp, #48]
 	B lanetailback
 
 // func FakeQuantizeMinvalBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
 
 TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x1, V26 0x7fff, V25 table
+	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
 	// per group: V24 scale, V23 recip, V22 minval
-	// vector registers in use at once: 24
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -8636,8 +6908,8 @@ TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-72
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
-	MOVD $1, R16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	MOVD $65536, R16
 	VDUP R16, V27.S4
 	MOVD $32767, R16
 	VDUP R16, V26.S4
@@ -8653,227 +6925,80 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V23.S4, V0.S4, V21.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V23.S4, V0.S4, V20.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V23.S4, V0.S4, V19.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V23.S4, V0.S4, V18.S4
-groupahead:
-	FMOVD 32(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
-	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V5.S4, V6.S4
-	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V7.S4, V8.S4
-	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUSHR $16, V6.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, (R0)
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V6.S4, V8.S4
-	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218a40 // frintn v0.4s, v18.4s
-	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V10.B16
-	VFMLA V24.S4, V9.S4, V10.S4
-	WORD $0x4e36d54a // fadd v10.4s, v10.4s, v22.4s
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
-	VUSHR $16, V8.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V27.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V26.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 16(R0)
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V9.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V5.B16, V5.B16
-	VAND V25.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V21.B16
-	VMOV V2.B16, V20.B16
-	VMOV V3.B16, V19.B16
-	VMOV V4.B16, V18.B16
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V1.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V3.S4
+	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V3.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V24.S4, V0.S4, V5.S4
 	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V1.S4, V6.S4
-	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V24.S4, V2.S4, V5.S4
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V3.S4, V6.S4
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V2.S4, V6.S4
 	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	VCMTST V27.S4, V5.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V24.S4, V1.S4, V5.S4
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V4.S4, V6.S4
+	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -8888,7 +7013,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -8909,98 +7034,86 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	VFMLS V24.S4, V2.S4, V1.S4
+	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V1.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	VFMLS V24.S4, V4.S4, V3.S4
+	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	VFMLS V24.S4, V3.S4, V0.S4
 	VFMLA V23.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V24.S4, V0.S4, V5.S4
 	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V24.S4, V1.S4, V6.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V24.S4, V2.S4, V6.S4
 	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V24.S4, V2.S4, V7.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V24.S4, V1.S4, V7.S4
 	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V24.S4, V3.S4, V8.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V24.S4, V4.S4, V8.S4
 	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUSHR $16, V5.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUSHR $16, V6.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V9.S4
+	VSUB V9.S4, V26.S4, V9.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
 	FMOVQ F5, 16(RSP)
-	VUSHR $16, V7.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V4.S4
-	VAND V27.B16, V4.B16, V4.B16
-	VADD V4.S4, V8.S4, V8.S4
-	VADD V26.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMTST V27.S4, V7.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V8.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
+	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
 	FMOVQ F7, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -9055,103 +7168,91 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R5), F1
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R5), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ (R4), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ (R3), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R5), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R4), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R4), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 16(R3), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R5), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R4), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R3), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R4), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	FMOVQ 32(R5), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 32(R4), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 32(R3), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R5), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R4), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 48(R3), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	VUSHR $16, V11.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V11.S4, V11.S4
-	VADD V26.S4, V11.S4, V11.S4
-	VUSHR $16, V3.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V11.H8, V11.H8
-	FMOVQ F11, (R0)
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	VCMTST V27.S4, V9.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V4.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
+	WORD $0x0e614129 // addhn v9.4h, v9.4s, v1.4s
+	WORD $0x4e654089 // addhn2 v9.8h, v4.4s, v5.4s
+	FMOVQ F9, (R0)
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef584 // fmax v4.4s, v12.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V13.S4, V4.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e2ce484 // fcmeq v4.4s, v4.4s, v12.4s
-	VUSHR $16, V3.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V27.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V13.S4, V5.S4, V6.S4
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+	VCMTST V27.S4, V4.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V6.S4, V7.S4
+	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x0e634084 // addhn v4.4h, v4.4s, v3.4s
+	WORD $0x4e6740c4 // addhn2 v4.8h, v6.4s, v7.4s
+	FMOVQ F4, 16(R0)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -9169,7 +7270,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -9190,7 +7291,7 @@ piece12:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -9215,7 +7316,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -9240,7 +7341,7 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -9265,110 +7366,98 @@ piece24:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece25:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 224(RSP), F1
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 160(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 96(RSP), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 240(RSP), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 176(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 176(RSP), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 112(RSP), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 192(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 128(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 272(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 208(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	FMOVQ 256(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 192(RSP), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 128(RSP), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 272(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 208(RSP), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 144(RSP), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	CMP $9, R6
 	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V10.S4, V2.S4, V4.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	CMP $13, R6
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V13.S4, V5.S4, V6.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+	WORD $0x4e3ef586 // fmax v6.4s, v12.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V13.S4, V6.S4, V7.S4
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e2ce4c6 // fcmeq v6.4s, v6.4s, v12.4s
 lanetailnarrow:
-	VUSHR $16, V11.S4, V7.S4
-	VAND V27.B16, V7.B16, V7.B16
-	VADD V7.S4, V11.S4, V11.S4
-	VADD V26.S4, V11.S4, V11.S4
-	VUSHR $16, V3.S4, V7.S4
-	VAND V27.B16, V7.B16, V7.B16
-	VADD V7.S4, V3.S4, V3.S4
-	VADD V26.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V11.H8, V11.H8
-	FMOVQ F11, 16(RSP)
-	VUSHR $16, V4.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V4.S4, V4.S4
-	VADD V26.S4, V4.S4, V4.S4
-	VUSHR $16, V6.S4, V3.S4
-	VAND V27.B16, V3.B16, V3.B16
-	VADD V3.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V6.S4
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VCMTST V27.S4, V9.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V4.S4, V8.S4
+	VSUB V8.S4, V26.S4, V8.S4
+	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
+	WORD $0x4e684089 // addhn2 v9.8h, v4.4s, v8.4s
+	FMOVQ F9, 16(RSP)
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V27.S4, V7.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440e5 // addhn2 v5.8h, v7.4s, v4.4s
+	FMOVQ F5, 32(RSP)
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V6.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V25.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -9411,384 +7500,336 @@ copied30:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
+	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
+	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V6.B16
+	VCMTST V27.S4, V6.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
+	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	FMOVQ F5, (R0)
+	FMOVQ 16(R2), F3
+	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
+	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
+	WORD $0x6e38fc84 // fdiv v4.4s, v4.4s, v24.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef485 // fmax v5.4s, v4.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
+	WORD $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V8.B16
+	VCMTST V27.S4, V8.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
+	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
 	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V2.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V5.B16, V2.B16
-	VUSHR $16, V4.S4, V5.S4
-	VAND V27.B16, V5.B16, V5.B16
-	VADD V5.S4, V4.S4, V5.S4
-	VADD V26.S4, V5.S4, V5.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V5.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
-	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef444 // fmax v4.4s, v2.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVD 24(R2), F2
-	VUXTL V2.H4, V2.S4
-	VSHL $16, V2.S4, V2.S4
-	WORD $0x4eb6d442 // fsub v2.4s, v2.4s, v22.4s
-	WORD $0x6e38fc42 // fdiv v2.4s, v2.4s, v24.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef446 // fmax v6.4s, v2.4s, v30.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	CMP $9, R6
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4eb6d4a5 // fsub v5.4s, v5.4s, v22.4s
+	WORD $0x6e38fca5 // fdiv v5.4s, v5.4s, v24.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e3ef4a6 // fmax v6.4s, v5.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
 	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUSHR $16, V5.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V5.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V2.B16, V5.B16
-	VUSHR $16, V7.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V7.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V2.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(R0)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R6
 	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $9, R6
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
 	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V2.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V9.B16, V2.B16
-	VUSHR $16, V4.S4, V9.S4
-	VAND V27.B16, V9.B16, V9.B16
-	VADD V9.S4, V4.S4, V9.S4
-	VADD V26.S4, V9.S4, V9.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V9.B16, V4.B16
-	VUZP2 V4.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V6.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V6.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VUSHR $16, V8.S4, V2.S4
-	VAND V27.B16, V2.B16, V2.B16
-	VADD V2.S4, V8.S4, V2.S4
-	VADD V26.S4, V2.S4, V2.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V2.B16, V8.B16
-	VUZP2 V8.H8, V6.H8, V6.H8
-	FMOVQ F6, 32(RSP)
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
+	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V9.B16
+	VCMTST V27.S4, V9.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V10.B16
+	VCMTST V27.S4, V10.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
+	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
+	FMOVQ F9, 16(RSP)
+	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V3.B16
+	VCMTST V27.S4, V3.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V7.B16
+	VCMTST V27.S4, V7.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
+	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	FMOVQ F3, 32(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V2.B16, V2.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V6.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 32(R3), F5
+	FMOVQ 32(R5), F6
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef447 // fmax v7.4s, v2.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R3), F2
+	FMOVQ 48(R5), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e3cd4c9 // fadd v9.4s, v6.4s, v28.4s
+	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R5), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VAND V25.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000024 // str h4, [x1]
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	CMP $9, R6
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F7
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef428 // fmax v8.4s, v1.4s, v30.4s
 	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
 	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
 	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
-	WORD $0x4e24d529 // fadd v9.4s, v9.4s, v4.4s
+	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
 	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	VUSHR $16, V7.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUSHR $16, V9.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V9.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V0.B16, V1.B16, V9.B16
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, 16(R0)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $9, R6
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 	CMP $13, R6
 	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef409 // fmax v9.4s, v0.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	WORD $0x4e3cd52a // fadd v10.4s, v9.4s, v28.4s
+	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e3cd4ea // fadd v10.4s, v7.4s, v28.4s
 	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
 	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V4.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V6.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(RSP)
-	VUSHR $16, V8.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUSHR $16, V10.S4, V1.S4
-	VAND V27.B16, V1.B16, V1.B16
-	VADD V1.S4, V10.S4, V1.S4
-	VADD V26.S4, V1.S4, V1.S4
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V0.B16, V1.B16, V10.B16
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 32(RSP)
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V9.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V6.S4
+	VSUB V6.S4, V26.S4, V6.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V1.B16
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
+	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
+	VBSL V0.B16, V10.B16, V5.B16
+	VCMTST V27.S4, V5.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V7.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V4.B16, V4.B16
+	VAND V25.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d0063e4 // str h4, [sp, #48]
 	B lanetailback

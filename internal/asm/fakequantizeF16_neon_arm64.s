@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-56
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -21,7 +21,7 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-56
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
@@ -32,151 +32,57 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V26.S4, V0.S4, V25.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V26.S4, V0.S4, V24.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e38f720 // fmax v0.4s, v25.4s, v24.4s
-	WORD $0x4e36f6e5 // fmax v5.4s, v23.4s, v22.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b20 // frintn v0.4s, v25.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VMOV V1.B16, V25.B16
-	VMOV V2.B16, V24.B16
-	VMOV V3.B16, V23.B16
-	VMOV V4.B16, V22.B16
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V3.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -185,7 +91,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -206,64 +112,62 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -299,68 +203,64 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R2), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R2), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R2), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R2), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, (R0)
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V5.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V6.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V9.S4, V8.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 laneback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -371,7 +271,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -392,7 +292,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -417,7 +317,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -442,72 +342,70 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 80(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 176(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 112(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 128(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
+	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V9.S4, V8.S4, V0.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 lanetailnarrow:
@@ -533,8 +431,17 @@ piece24:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
@@ -542,10 +449,19 @@ grouprare:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
@@ -553,47 +469,24 @@ grouprare:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B groupback
 grouptailrare:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	CMP $5, R4
 	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
@@ -605,21 +498,20 @@ grouptailrare:
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT grouptailrarenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
@@ -632,72 +524,67 @@ grouptailrare:
 grouptailrarenarrow:
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B laneback
 lanetailrare:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	CMP $5, R4
 	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -710,22 +597,21 @@ lanetailrare:
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT lanetailrarenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 112(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -745,7 +631,7 @@ TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 most, V28 0x0
 	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
-	// vector registers in use at once: 17
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -755,7 +641,7 @@ TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-64
 	VDUP V30.S[0], V30.S4
 	FMOVS most+44(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
@@ -771,151 +657,57 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V26.S4, V0.S4, V21.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V26.S4, V0.S4, V20.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
-	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VMOV V1.B16, V23.B16
-	VMOV V2.B16, V22.B16
-	VMOV V3.B16, V21.B16
-	VMOV V4.B16, V20.B16
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
 	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
 	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V3.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -924,7 +716,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -945,64 +737,62 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R5
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R5
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -1039,36 +829,34 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R2), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R2), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R2), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R2), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -1078,49 +866,47 @@ laneloop:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVQ 16(R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	FMOVQ 16(R4), F1
+	VSUB V1.S4, V30.S4, V3.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V5.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, (R0)
 	FMOVQ 32(R4), F0
 	VSUB V0.S4, V30.S4, V1.S4
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVQ 48(R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	FMOVQ 48(R4), F1
+	VSUB V1.S4, V30.S4, V2.S4
+	VSUB V1.S4, V29.S4, V1.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V9.S4, V8.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V1.S4
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 laneback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -1132,7 +918,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -1153,7 +939,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1178,7 +964,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -1203,7 +989,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -1228,36 +1014,34 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 80(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 96(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 176(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 112(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 128(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -1267,11 +1051,11 @@ piece24:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V2.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R5
@@ -1281,11 +1065,11 @@ piece24:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
@@ -1295,11 +1079,11 @@ piece24:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V6.S4, V0.S4
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
+	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R5
@@ -1309,11 +1093,11 @@ piece24:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V9.S4, V8.S4, V0.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
+	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 lanetailnarrow:
@@ -1339,8 +1123,17 @@ piece28:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
@@ -1348,10 +1141,19 @@ grouprare:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
@@ -1359,47 +1161,24 @@ grouprare:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B groupback
 grouptailrare:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	CMP $5, R5
 	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
@@ -1411,21 +1190,20 @@ grouptailrare:
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R5
 	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
@@ -1438,97 +1216,92 @@ grouptailrare:
 grouptailrarenarrow:
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R4), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R4), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B laneback
 lanetailrare:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	CMP $5, R5
 	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	FMOVQ 224(RSP), F2
 	VSUB V2.S4, V30.S4, V3.S4
@@ -1546,27 +1319,26 @@ lanetailrare:
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R5
 	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F2
 	VSUB V2.S4, V30.S4, V3.S4
@@ -1603,7 +1375,7 @@ TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
@@ -1615,171 +1387,65 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V26.S4, V0.S4, V24.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V26.S4, V0.S4, V21.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V3.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V2.S4
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V27.S4, V3.S4, V1.S4
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -1788,7 +1454,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -1809,71 +1475,69 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V1.S4, V0.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R5
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V2.S4, V0.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V3.S4, V0.S4
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R5
 	BLT grouptailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V27.S4, V4.S4, V0.S4
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V27.S4, V3.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
@@ -1911,80 +1575,76 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R4), F1
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ (R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ (R2), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R4), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R3), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R2), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R3), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 16(R2), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R4), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R3), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R2), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R4), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R3), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 32(R4), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 32(R3), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 32(R2), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R3), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 48(R2), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V6.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V7.S4, V6.S4, V2.S4
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, (R0)
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4ebdf54a // fmin v10.4s, v10.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V11.S4, V10.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V10.S4, V9.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
 	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V13.S4, V12.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V13.S4, V12.S4, V1.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 laneback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -1996,7 +1656,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -2017,7 +1677,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -2042,7 +1702,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -2067,7 +1727,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -2092,54 +1752,52 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 208(RSP), F1
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 208(RSP), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 80(RSP), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 224(RSP), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 80(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 160(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 160(RSP), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 96(RSP), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 240(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 176(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 112(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 256(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 192(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 240(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 176(RSP), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 112(RSP), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 256(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 192(RSP), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 128(RSP), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R5
@@ -2147,19 +1805,19 @@ piece24:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V10.S4, V9.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
+	WORD $0x4ebdf54a // fmin v10.4s, v10.4s, v29.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V11.S4, V10.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R5
@@ -2167,9 +1825,9 @@ piece24:
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
 	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V13.S4, V12.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 lanetailnarrow:
@@ -2195,8 +1853,18 @@ piece28:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2205,10 +1873,20 @@ grouprare:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2217,50 +1895,25 @@ grouprare:
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
 	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B groupback
 grouptailrare:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	CMP $5, R5
 	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2273,22 +1926,21 @@ grouptailrare:
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R5
 	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2302,82 +1954,77 @@ grouptailrare:
 grouptailrarenarrow:
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R4), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
 	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	FMOVQ 32(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B laneback
 lanetailrare:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	FMOVQ 208(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	CMP $5, R5
 	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	FMOVQ 224(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
@@ -2392,24 +2039,23 @@ lanetailrare:
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	CMP $13, R5
 	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
@@ -2431,7 +2077,7 @@ TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip
-	// vector registers in use at once: 19
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2443,7 +2089,7 @@ TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
@@ -2454,168 +2100,64 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V26.S4, V0.S4, V25.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V26.S4, V0.S4, V24.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-groupahead:
-	FMOVD 32(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e38f720 // fmax v0.4s, v25.4s, v24.4s
-	WORD $0x4e36f6e5 // fmax v5.4s, v23.4s, v22.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b20 // frintn v0.4s, v25.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V27.S4, V5.S4, V6.S4
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V27.S4, V6.S4, V7.S4
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 8(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V27.S4, V7.S4, V8.S4
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V27.S4, V8.S4, V9.S4
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 24(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V25.B16
-	VMOV V2.B16, V24.B16
-	VMOV V3.B16, V23.B16
-	VMOV V4.B16, V22.B16
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V3.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 groupback:
@@ -2627,7 +2169,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -2648,74 +2190,72 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R5
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 grouptailback:
@@ -2769,75 +2309,71 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V5.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V4.S4
+	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e1 // fmax v1.4s, v7.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 laneback:
@@ -2851,7 +2387,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -2872,7 +2408,7 @@ piece15:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -2897,7 +2433,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -2922,78 +2458,76 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	CMP $5, R5
 	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V5.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e2 // fmax v2.4s, v7.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V2.S4, V3.S4
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c3 // fmax v3.4s, v6.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
+	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
 lanetailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -3040,246 +2574,234 @@ piece32:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
 	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
 	B groupback
 grouptailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
 	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 grouptailrarenarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
+	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2168a4 // fcvtn2 v4.8h, v5.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
+	FMOVQ F6, 16(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	B laneback
 lanetailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3cd444 // fadd v4.4s, v2.4s, v28.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 24(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 32(RSP)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e3cd486 // fadd v6.4s, v4.4s, v28.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 40(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 lanetailrarenarrow:
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
 	B lanetailback
 
 // func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
@@ -3288,7 +2810,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0
 	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
-	// vector registers in use at once: 21
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3299,7 +2821,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-72
 	VDUP V30.S[0], V30.S4
 	FMOVS most+52(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
@@ -3315,168 +2837,64 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V26.S4, V0.S4, V21.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V26.S4, V0.S4, V20.S4
-groupahead:
-	FMOVD 32(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
-	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e39f405 // fmax v5.4s, v0.4s, v25.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V27.S4, V5.S4, V6.S4
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e39f406 // fmax v6.4s, v0.4s, v25.4s
-	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V27.S4, V6.S4, V7.S4
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 8(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e39f407 // fmax v7.4s, v0.4s, v25.4s
-	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V27.S4, V7.S4, V8.S4
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e39f408 // fmax v8.4s, v0.4s, v25.4s
-	WORD $0x4eb8f508 // fmin v8.4s, v8.4s, v24.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V27.S4, V8.S4, V9.S4
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 24(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V23.B16
-	VMOV V2.B16, V22.B16
-	VMOV V3.B16, V21.B16
-	VMOV V4.B16, V20.B16
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f420 // fmax v0.4s, v1.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e39f440 // fmax v0.4s, v2.4s, v25.4s
 	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f441 // fmax v1.4s, v2.4s, v25.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e39f481 // fmax v1.4s, v4.4s, v25.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f462 // fmax v2.4s, v3.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f483 // fmax v3.4s, v4.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V3.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 groupback:
@@ -3488,7 +2906,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -3509,74 +2927,72 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f420 // fmax v0.4s, v1.4s, v25.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e39f440 // fmax v0.4s, v2.4s, v25.4s
 	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f441 // fmax v1.4s, v2.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f462 // fmax v2.4s, v3.4s, v25.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
 	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R6
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f483 // fmax v3.4s, v4.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x4e39f481 // fmax v1.4s, v4.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
+	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 grouptailback:
@@ -3631,36 +3047,34 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -3670,56 +3084,54 @@ laneloop:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R5), F0
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	FMOVQ 16(R5), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	FMOVQ F0, (R0)
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVQ 32(R5), F0
 	VSUB V0.S4, V30.S4, V2.S4
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V5.S4, V2.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	FMOVQ 32(R5), F0
-	VSUB V0.S4, V30.S4, V3.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V30.S4, V5.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-	FMOVQ 48(R5), F0
-	VSUB V0.S4, V30.S4, V4.S4
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V9.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V3.S4
+	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	FMOVQ F0, 16(R0)
+	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 laneback:
@@ -3734,7 +3146,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -3755,7 +3167,7 @@ piece15:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -3780,7 +3192,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -3805,7 +3217,7 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -3830,36 +3242,34 @@ piece27:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece28:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -3869,44 +3279,44 @@ piece28:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V5.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 256(RSP), F0
 	VSUB V0.S4, V30.S4, V3.S4
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e23f443 // fmax v3.4s, v2.4s, v3.4s
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V3.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	FMOVQ 256(RSP), F0
+	VSUB V0.S4, V30.S4, V2.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 272(RSP), F0
@@ -3914,18 +3324,18 @@ piece28:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
 lanetailnarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 48(RSP)
 lanetailback:
@@ -3968,163 +3378,137 @@ piece36:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f402 // fmax v2.4s, v0.4s, v25.4s
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
 	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
 	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f404 // fmax v4.4s, v0.4s, v25.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
 	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
 	B groupback
 grouptailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
+	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f402 // fmax v2.4s, v0.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
 	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f404 // fmax v4.4s, v0.4s, v25.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
 	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
+	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 grouptailrarenarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V4.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
 	VSUB V2.S4, V30.S4, V5.S4
 	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -4136,38 +3520,73 @@ lanerare:
 	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F3
+	VSUB V3.S4, V30.S4, V6.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e3cd4c3 // fadd v3.4s, v6.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F2
-	VSUB V2.S4, V30.S4, V6.S4
+	VSUB V2.S4, V30.S4, V7.S4
 	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
+	WORD $0x4e3cd4e2 // fadd v2.4s, v7.4s, v28.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R1)
 	B laneback
 lanetailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
 	VSUB V2.S4, V30.S4, V3.S4
 	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -4177,37 +3596,36 @@ lanetailrare:
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
 	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V4.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $9, R6
 	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F2
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
+	VSUB V5.S4, V30.S4, V6.S4
+	VSUB V5.S4, V29.S4, V5.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e3cd4c5 // fadd v5.4s, v6.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F2
 	VSUB V2.S4, V30.S4, V5.S4
 	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -4220,34 +3638,14 @@ lanetailrare:
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V30.S4, V6.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 lanetailrarenarrow:
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, 48(RSP)
 	B lanetailback
 
 // func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
@@ -4256,7 +3654,7 @@ TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip, V25 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4269,7 +3667,7 @@ TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-72
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
@@ -4281,188 +3679,72 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V26.S4, V0.S4, V24.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V26.S4, V0.S4, V21.S4
-groupahead:
-	FMOVD 32(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V27.S4, V5.S4, V6.S4
-	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V27.S4, V6.S4, V7.S4
-	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 8(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V27.S4, V7.S4, V8.S4
-	WORD $0x4e39d508 // fadd v8.4s, v8.4s, v25.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V27.S4, V8.S4, V9.S4
-	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 24(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V27.S4, V2.S4, V6.S4
+	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V2.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V3.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V6.S4
+	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 groupback:
@@ -4474,7 +3756,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -4495,82 +3777,80 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
+	VFMLS V27.S4, V2.S4, V1.S4
+	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V1.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
+	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
+	VFMLS V27.S4, V4.S4, V3.S4
+	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
 	VFMLS V27.S4, V3.S4, V0.S4
 	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V1.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R6
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V3.S4, V5.S4
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V27.S4, V1.S4, V5.S4
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V27.S4, V4.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 grouptailback:
@@ -4625,87 +3905,83 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R5), F1
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R5), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ (R4), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ (R3), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R5), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R4), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R4), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 16(R3), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R5), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R4), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R3), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R4), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 32(R5), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 32(R4), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 32(R3), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R5), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R4), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 48(R3), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, (R0)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V13.S4, V3.S4, V4.S4
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4e216889 // fcvtn2 v9.8h, v4.4s
+	FMOVQ F9, (R0)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V13.S4, V5.S4, V6.S4
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, 16(R0)
+	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 laneback:
@@ -4720,7 +3996,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -4741,7 +4017,7 @@ piece15:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -4766,7 +4042,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -4791,7 +4067,7 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -4816,94 +4092,92 @@ piece27:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece28:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 224(RSP), F1
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 160(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 96(RSP), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 240(RSP), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 176(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 176(RSP), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 112(RSP), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 192(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 128(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 272(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 208(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 256(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 192(RSP), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 128(RSP), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 272(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 208(RSP), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 144(RSP), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, 16(RSP)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 16(RSP)
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	CMP $9, R6
 	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	CMP $13, R6
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V13.S4, V3.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
+	WORD $0x4e3ef584 // fmax v4.4s, v12.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V13.S4, V4.S4, V5.S4
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e2ce484 // fcmeq v4.4s, v4.4s, v12.4s
 lanetailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VUSHR $7, V0.B16, V0.B16
 	FMOVQ F0, 48(RSP)
 lanetailback:
@@ -4946,270 +4220,258 @@ piece36:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
 	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R1)
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
+	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
+	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R1)
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
+	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
 	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
 	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
+	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, 48(RSP)
-	B grouptailback
-lanerare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
+	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, (R0)
+	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
+	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
+	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+grouptailrarenarrow:
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, 48(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 16(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R1)
 	B laneback
 lanetailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	CMP $5, R6
 	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $9, R6
 	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 32(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	CMP $13, R6
 	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a7 // fadd v7.4s, v5.4s, v28.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 lanetailrarenarrow:
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, 48(RSP)
 	B lanetailback
 
 // func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
@@ -5218,7 +4480,7 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip
-	// vector registers in use at once: 20
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5230,7 +4492,7 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
@@ -5242,171 +4504,64 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V25.S4, V0.S4, V24.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V25.S4, V0.S4, V23.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-groupahead:
-	FMOVD 32(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V26.S4, V5.S4, V6.S4
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V26.S4, V6.S4, V7.S4
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 8(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V26.S4, V7.S4, V8.S4
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V26.S4, V8.S4, V9.S4
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 24(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V26.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V3.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V26.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5421,7 +4576,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -5442,74 +4597,72 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R5
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R5
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V26.S4, V4.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5563,75 +4716,71 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V5.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V4.S4
+	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e1 // fmax v1.4s, v7.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5648,7 +4797,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -5669,7 +4818,7 @@ piece12:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -5694,7 +4843,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -5719,78 +4868,76 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
-	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	CMP $5, R5
 	BLT lanetailnarrow
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V2.B16
-	VFMLA V5.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e3ef4e2 // fmax v2.4s, v7.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V2.S4, V3.S4
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e3ef4c3 // fmax v3.4s, v6.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 40(RSP)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
+	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
 lanetailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -5837,258 +4984,246 @@ copied26:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
-	B grouptailback
-lanerare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, (R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 8(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
 	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V27.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d000022 // str h2, [x1]
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-lanetailrarenarrow:
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+grouptailrarenarrow:
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V27.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2168a4 // fcvtn2 v4.8h, v5.4s
+	FMOVQ F4, (R0)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
+	FMOVQ F6, 16(R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VAND V27.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d000023 // str h3, [x1]
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e3cd444 // fadd v4.4s, v2.4s, v28.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
+	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 32(RSP)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd486 // fadd v6.4s, v4.4s, v28.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 40(RSP)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+lanetailrarenarrow:
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VAND V27.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	VADDP V3.B16, V3.B16, V3.B16
+	WORD $0x7d0063e3 // str h3, [sp, #48]
 	B lanetailback
 
 // func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
@@ -6097,7 +5232,7 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip, V0 zeroPoint, V1 ISub, V0 ISub, V24 ToFloat, V23 ToFloat
-	// vector registers in use at once: 22
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -6108,7 +5243,7 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-72
 	VDUP V30.S[0], V30.S4
 	FMOVS most+52(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
@@ -6125,171 +5260,64 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V25.S4, V0.S4, V20.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V25.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e38f405 // fmax v5.4s, v0.4s, v24.4s
-	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V26.S4, V5.S4, V6.S4
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e38f406 // fmax v6.4s, v0.4s, v24.4s
-	WORD $0x4eb7f4c6 // fmin v6.4s, v6.4s, v23.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V26.S4, V6.S4, V7.S4
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 8(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e38f407 // fmax v7.4s, v0.4s, v24.4s
-	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V26.S4, V7.S4, V8.S4
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e38f408 // fmax v8.4s, v0.4s, v24.4s
-	WORD $0x4eb7f508 // fmin v8.4s, v8.4s, v23.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V26.S4, V8.S4, V9.S4
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 24(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f420 // fmax v0.4s, v1.4s, v24.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e38f440 // fmax v0.4s, v2.4s, v24.4s
 	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e38f441 // fmax v1.4s, v2.4s, v24.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
+	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V26.S4, V2.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e38f481 // fmax v1.4s, v4.4s, v24.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f462 // fmax v2.4s, v3.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V2.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e38f483 // fmax v3.4s, v4.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V3.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
+	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V26.S4, V4.S4, V6.S4
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6304,7 +5332,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -6325,74 +5353,72 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f420 // fmax v0.4s, v1.4s, v24.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e38f440 // fmax v0.4s, v2.4s, v24.4s
 	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e38f441 // fmax v1.4s, v2.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f462 // fmax v2.4s, v3.4s, v24.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
 	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R6
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e38f483 // fmax v3.4s, v4.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x4e38f481 // fmax v1.4s, v4.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
+	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V26.S4, V4.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6447,36 +5473,34 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -6486,56 +5510,54 @@ laneloop:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R5), F0
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
+	FMOVQ 16(R5), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V3.S4
+	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	FMOVQ F0, (R0)
+	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	FMOVQ 32(R5), F0
 	VSUB V0.S4, V30.S4, V2.S4
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V5.S4, V2.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	FMOVQ 32(R5), F0
-	VSUB V0.S4, V30.S4, V3.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V30.S4, V5.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-	FMOVQ 48(R5), F0
-	VSUB V0.S4, V30.S4, V4.S4
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V9.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V3.S4
+	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	FMOVQ F0, 16(R0)
+	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VAND V27.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -6553,7 +5575,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -6574,7 +5596,7 @@ piece12:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -6599,7 +5621,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -6624,7 +5646,7 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -6649,36 +5671,34 @@ piece24:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece25:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	VFMLS V4.S4, V3.S4, V1.S4
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLS V5.S4, V2.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	VFMLS V8.S4, V7.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLS V9.S4, V6.S4, V0.S4
+	VFMLA V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -6688,44 +5708,44 @@ piece25:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V3.S4, V1.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V5.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	CMP $9, R6
-	BLT lanetailnarrow
-	FMOVQ 256(RSP), F0
 	VSUB V0.S4, V30.S4, V3.S4
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e23f443 // fmax v3.4s, v2.4s, v3.4s
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	VMOV V28.B16, V0.B16
-	VFMLA V7.S4, V3.S4, V0.S4
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $9, R6
+	BLT lanetailnarrow
+	FMOVQ 256(RSP), F0
+	VSUB V0.S4, V30.S4, V2.S4
+	VSUB V0.S4, V29.S4, V0.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
+	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
+	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 272(RSP), F0
@@ -6733,18 +5753,18 @@ piece25:
 	VSUB V0.S4, V29.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e24f4c4 // fmax v4.4s, v6.4s, v4.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
+	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
 lanetailnarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VAND V27.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -6787,169 +5807,143 @@ copied30:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f402 // fmax v2.4s, v0.4s, v24.4s
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
 	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
+	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
 	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
 	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f404 // fmax v4.4s, v0.4s, v24.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
 	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
 	B groupback
 grouptailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
+	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f402 // fmax v2.4s, v0.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f404 // fmax v4.4s, v0.4s, v24.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
 	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
+	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 grouptailrarenarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V4.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
 	VSUB V2.S4, V30.S4, V5.S4
 	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -6961,41 +5955,76 @@ lanerare:
 	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F3
+	VSUB V3.S4, V30.S4, V6.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e3cd4c3 // fadd v3.4s, v6.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F2
-	VSUB V2.S4, V30.S4, V6.S4
+	VSUB V2.S4, V30.S4, V7.S4
 	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
+	WORD $0x4e3cd4e2 // fadd v2.4s, v7.4s, v28.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VAND V27.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000024 // str h4, [x1]
 	B laneback
 lanetailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	VSUB V3.S4, V30.S4, V4.S4
+	VSUB V3.S4, V29.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
+	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	CMP $5, R6
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F1
+	FMOVQ 240(RSP), F2
 	VSUB V2.S4, V30.S4, V3.S4
 	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -7005,37 +6034,36 @@ lanetailrare:
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
 	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $5, R6
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V4.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $9, R6
 	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F2
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
+	VSUB V5.S4, V30.S4, V6.S4
+	VSUB V5.S4, V29.S4, V5.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e3cd4c5 // fadd v5.4s, v6.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	CMP $13, R6
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F2
 	VSUB V2.S4, V30.S4, V5.S4
 	VSUB V2.S4, V29.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -7048,37 +6076,17 @@ lanetailrare:
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	CMP $13, R6
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V30.S4, V6.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 lanetailrarenarrow:
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VAND V27.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d0063e4 // str h4, [sp, #48]
 	B lanetailback
 
 // func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
@@ -7087,7 +6095,7 @@ TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip, V24 minval
-	// vector registers in use at once: 21
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -7100,7 +6108,7 @@ TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-72
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
@@ -7113,191 +6121,72 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V25.S4, V0.S4, V23.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V25.S4, V0.S4, V20.S4
-groupahead:
-	FMOVD 32(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
-	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V26.S4, V5.S4, V6.S4
-	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V26.S4, V6.S4, V7.S4
-	WORD $0x4e38d4e7 // fadd v7.4s, v7.4s, v24.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 8(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V26.S4, V7.S4, V8.S4
-	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V26.S4, V8.S4, V9.S4
-	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 24(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V23.B16
-	VMOV V2.B16, V22.B16
-	VMOV V3.B16, V21.B16
-	VMOV V4.B16, V20.B16
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V26.S4, V2.S4, V6.S4
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V2.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V3.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V26.S4, V4.S4, V6.S4
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7312,7 +6201,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -7333,82 +6222,80 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V1.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
+	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
+	VFMLS V26.S4, V4.S4, V3.S4
+	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V1.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	CMP $9, R6
-	BLT grouptailnarrow
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	CMP $13, R6
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V26.S4, V3.S4, V5.S4
+	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V26.S4, V1.S4, V5.S4
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	CMP $13, R6
+	BLT grouptailnarrow
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V26.S4, V4.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7463,87 +6350,83 @@ lanes:
 	CMP $16, R6
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R5), F1
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R5), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ (R4), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ (R3), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R5), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R4), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 16(R4), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 16(R3), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R5), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R4), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R3), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R4), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 32(R5), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 32(R4), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 32(R3), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R5), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R4), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 48(R3), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, (R0)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(R0)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V13.S4, V3.S4, V4.S4
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x4e216889 // fcvtn2 v9.8h, v4.4s
+	FMOVQ F9, (R0)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(R0)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
+	WORD $0x4e21898c // frintn v12.4s, v12.4s
+	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V13.S4, V5.S4, V6.S4
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, 16(R0)
+	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7561,7 +6444,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -7582,7 +6465,7 @@ piece12:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -7607,7 +6490,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -7632,7 +6515,7 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -7657,94 +6540,92 @@ piece24:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece25:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 224(RSP), F1
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 224(RSP), F2
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	FMOVQ 160(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	FMOVQ 96(RSP), F5
+	VFMLS V5.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 240(RSP), F1
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 160(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ 96(RSP), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 176(RSP), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
+	FMOVQ 176(RSP), F3
+	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
 	FMOVQ 112(RSP), F7
 	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 192(RSP), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 128(RSP), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 272(RSP), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 208(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
+	VFMLA V3.S4, V0.S4, V6.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 256(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	FMOVQ 192(RSP), F9
+	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
+	FMOVQ 128(RSP), F11
+	VFMLS V11.S4, V10.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 272(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
+	FMOVQ 208(RSP), F9
+	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
 	FMOVQ 144(RSP), F13
 	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
+	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, 16(RSP)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V9.S4
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	FMOVD F9, 16(RSP)
+	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
+	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V2.S4, V4.S4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
+	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	CMP $9, R6
 	BLT lanetailnarrow
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
+	WORD $0x4e21894a // frintn v10.4s, v10.4s
+	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	CMP $13, R6
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
-	VFMLA V13.S4, V3.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 40(RSP)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
+	WORD $0x4e3ef584 // fmax v4.4s, v12.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V13.S4, V4.S4, V5.S4
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
+	WORD $0x4e2ce484 // fcmeq v4.4s, v4.4s, v12.4s
 lanetailnarrow:
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
 	VAND V27.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7787,280 +6668,268 @@ copied30:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 8(R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000021 // str h1, [x1]
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
+	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
+	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	CMP $5, R6
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
+	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, 16(R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000022 // str h2, [x1]
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
 	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $5, R6
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
+	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
 	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
 	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	CMP $13, R6
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
+	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
 	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
 	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-grouptailrarenarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d0063e1 // str h1, [sp, #48]
-	B grouptailback
-lanerare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVD F5, 32(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $13, R6
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, (R0)
+	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
+	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+grouptailrarenarrow:
+	VUZP1 V1.H8, V2.H8, V2.H8
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
+	VAND V27.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d0063e2 // str h2, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	FMOVQ (R5), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 16(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000023 // str h3, [x1]
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VAND V27.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000024 // str h4, [x1]
 	B laneback
 lanetailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	FMOVQ 224(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
+	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	CMP $5, R6
 	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
+	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $9, R6
 	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	FMOVQ 256(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 32(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
+	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	CMP $13, R6
 	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
+	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e3cd4a7 // fadd v7.4s, v5.4s, v28.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 lanetailrarenarrow:
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d0063e3 // str h3, [sp, #48]
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VAND V27.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d0063e4 // str h4, [sp, #48]
 	B lanetailback

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-56
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -21,7 +21,7 @@ TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-56
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
@@ -32,84 +32,6 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V26.S4, V0.S4, V25.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V26.S4, V0.S4, V24.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e38f720 // fmax v0.4s, v25.4s, v24.4s
-	WORD $0x4e36f6e5 // fmax v5.4s, v23.4s, v22.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b20 // frintn v0.4s, v25.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	FMOVQ F5, (R0)
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	FMOVQ F5, 16(R0)
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	FMOVQ F5, 32(R0)
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	FMOVQ F5, 48(R0)
-	VMOV V1.B16, V25.B16
-	VMOV V2.B16, V24.B16
-	VMOV V3.B16, V23.B16
-	VMOV V4.B16, V22.B16
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
@@ -136,25 +58,25 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V0.S4
 	FMOVQ F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	FMOVQ F0, 48(R0)
 groupback:
@@ -165,7 +87,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -215,7 +137,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
@@ -223,7 +145,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
@@ -231,7 +153,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
@@ -239,7 +161,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
@@ -310,25 +232,25 @@ laneloop:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V0.S4
 	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
 	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V8.S4, V0.S4
 	FMOVQ F0, 48(R0)
 laneback:
@@ -341,7 +263,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -366,7 +288,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -391,7 +313,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -449,7 +371,7 @@ piece20:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
@@ -457,7 +379,7 @@ piece20:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
@@ -465,7 +387,7 @@ piece20:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
@@ -473,7 +395,7 @@ piece20:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
 	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V8.S4, V0.S4
 	FMOVQ F0, 64(RSP)
 lanetailnarrow:
@@ -681,7 +603,7 @@ TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $328-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 most, V28 0x0
 	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
-	// vector registers in use at once: 17
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -691,7 +613,7 @@ TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $328-64
 	VDUP V30.S[0], V30.S4
 	FMOVS most+44(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
@@ -707,84 +629,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V26.S4, V0.S4, V21.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V26.S4, V0.S4, V20.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
-	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	FMOVQ F5, (R0)
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	FMOVQ F5, 16(R0)
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	FMOVQ F5, 32(R0)
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	FMOVQ F5, 48(R0)
-	VMOV V1.B16, V23.B16
-	VMOV V2.B16, V22.B16
-	VMOV V3.B16, V21.B16
-	VMOV V4.B16, V20.B16
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
@@ -811,25 +655,25 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V0.S4
 	FMOVQ F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
 	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
 	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
 	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	FMOVQ F0, 48(R0)
 groupback:
@@ -840,7 +684,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -890,7 +734,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	CMP $5, R5
@@ -898,7 +742,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
 	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	CMP $9, R5
@@ -906,7 +750,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
 	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	CMP $13, R5
@@ -914,7 +758,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
 	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
@@ -991,7 +835,7 @@ laneloop:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V0.S4
 	FMOVQ F0, (R0)
 	FMOVQ 16(R4), F0
@@ -1002,7 +846,7 @@ laneloop:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R4), F0
@@ -1013,7 +857,7 @@ laneloop:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
 	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R4), F0
@@ -1024,7 +868,7 @@ laneloop:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
 	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V8.S4, V0.S4
 	FMOVQ F0, 48(R0)
 laneback:
@@ -1038,7 +882,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1063,7 +907,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -1088,7 +932,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -1113,7 +957,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 272(RSP)
 	FMOVQ F31, 288(RSP)
 	FMOVQ F31, 304(RSP)
@@ -1176,7 +1020,7 @@ piece24:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	CMP $5, R5
@@ -1189,7 +1033,7 @@ piece24:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	CMP $9, R5
@@ -1202,7 +1046,7 @@ piece24:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
 	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	CMP $13, R5
@@ -1215,7 +1059,7 @@ piece24:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
 	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V8.S4, V0.S4
 	FMOVQ F0, 64(RSP)
 lanetailnarrow:
@@ -1475,7 +1319,7 @@ TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $328-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
@@ -1487,96 +1331,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V26.S4, V0.S4, V24.S4
-	FMOVQ 16(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVQ 32(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-	FMOVQ 48(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V26.S4, V0.S4, V21.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ F5, 32(R0)
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
-	FMOVQ F5, 48(R0)
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
@@ -1607,28 +1361,28 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 16(R0)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 32(R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 48(R0)
@@ -1640,7 +1394,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1694,7 +1448,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 16(RSP)
@@ -1703,7 +1457,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 32(RSP)
@@ -1712,7 +1466,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 48(RSP)
@@ -1721,7 +1475,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
 	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V27.S4, V4.S4, V0.S4
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 64(RSP)
@@ -1802,28 +1556,28 @@ laneloop:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(R0)
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
 	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
 	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V10.S4, V9.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 32(R0)
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
 	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V13.S4, V12.S4, V0.S4
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	FMOVQ F0, 48(R0)
@@ -1838,7 +1592,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -1863,7 +1617,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -1888,7 +1642,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -1913,7 +1667,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 272(RSP)
 	FMOVQ F31, 288(RSP)
 	FMOVQ F31, 304(RSP)
@@ -1979,7 +1733,7 @@ piece24:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(RSP)
@@ -1988,7 +1742,7 @@ piece24:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
 	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
@@ -1997,7 +1751,7 @@ piece24:
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
 	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
 	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V10.S4, V9.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 48(RSP)
@@ -2006,7 +1760,7 @@ piece24:
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
 	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V13.S4, V12.S4, V0.S4
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	FMOVQ F0, 64(RSP)
@@ -2239,7 +1993,7 @@ TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip
-	// vector registers in use at once: 19
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2251,7 +2005,7 @@ TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
@@ -2262,94 +2016,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V26.S4, V0.S4, V25.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V26.S4, V0.S4, V24.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-groupahead:
-	FMOVQ 64(R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVQ 80(R2), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVQ 96(R2), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVQ 112(R2), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e38f720 // fmax v0.4s, v25.4s, v24.4s
-	WORD $0x4e36f6e5 // fmax v5.4s, v23.4s, v22.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b20 // frintn v0.4s, v25.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V27.S4, V5.S4, V6.S4
-	FMOVQ F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V27.S4, V6.S4, V7.S4
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V27.S4, V7.S4, V8.S4
-	FMOVQ F8, 32(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V27.S4, V8.S4, V9.S4
-	FMOVQ F9, 48(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V25.B16
-	VMOV V2.B16, V24.B16
-	VMOV V3.B16, V23.B16
-	VMOV V4.B16, V22.B16
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
@@ -2376,28 +2042,28 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V5.S4
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
@@ -2415,7 +2081,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -2465,7 +2131,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
@@ -2474,7 +2140,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
@@ -2483,7 +2149,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
@@ -2492,7 +2158,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V5.S4
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
@@ -2588,28 +2254,28 @@ laneloop:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, (R0)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
 	FMOVQ F3, 32(R0)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	FMOVQ F4, 48(R0)
 	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
@@ -2629,7 +2295,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -2654,7 +2320,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -2679,7 +2345,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -2737,7 +2403,7 @@ piece24:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
@@ -2746,7 +2412,7 @@ piece24:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
@@ -2755,7 +2421,7 @@ piece24:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
 	FMOVQ F3, 48(RSP)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
@@ -2764,7 +2430,7 @@ piece24:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	FMOVQ F4, 64(RSP)
 	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
@@ -3032,7 +2698,7 @@ TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0
 	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
-	// vector registers in use at once: 21
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3043,7 +2709,7 @@ TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-72
 	VDUP V30.S[0], V30.S4
 	FMOVS most+52(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
@@ -3059,94 +2725,6 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVQ (R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V26.S4, V0.S4, V21.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V26.S4, V0.S4, V20.S4
-groupahead:
-	FMOVQ 64(R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVQ 80(R2), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVQ 96(R2), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVQ 112(R2), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
-	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e39f405 // fmax v5.4s, v0.4s, v25.4s
-	WORD $0x4eb8f4a5 // fmin v5.4s, v5.4s, v24.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V27.S4, V5.S4, V6.S4
-	FMOVQ F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e39f406 // fmax v6.4s, v0.4s, v25.4s
-	WORD $0x4eb8f4c6 // fmin v6.4s, v6.4s, v24.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V27.S4, V6.S4, V7.S4
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e39f407 // fmax v7.4s, v0.4s, v25.4s
-	WORD $0x4eb8f4e7 // fmin v7.4s, v7.4s, v24.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V27.S4, V7.S4, V8.S4
-	FMOVQ F8, 32(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e39f408 // fmax v8.4s, v0.4s, v25.4s
-	WORD $0x4eb8f508 // fmin v8.4s, v8.4s, v24.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V27.S4, V8.S4, V9.S4
-	FMOVQ F9, 48(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V23.B16
-	VMOV V2.B16, V22.B16
-	VMOV V3.B16, V21.B16
-	VMOV V4.B16, V20.B16
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
@@ -3173,28 +2751,28 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e39f420 // fmax v0.4s, v1.4s, v25.4s
 	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e39f441 // fmax v1.4s, v2.4s, v25.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e39f462 // fmax v2.4s, v3.4s, v25.4s
 	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e39f483 // fmax v3.4s, v4.4s, v25.4s
 	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V5.S4
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
@@ -3212,7 +2790,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -3262,7 +2840,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e39f420 // fmax v0.4s, v1.4s, v25.4s
 	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
@@ -3271,7 +2849,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e39f441 // fmax v1.4s, v2.4s, v25.4s
 	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
@@ -3280,7 +2858,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e39f462 // fmax v2.4s, v3.4s, v25.4s
 	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
@@ -3289,7 +2867,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e39f483 // fmax v3.4s, v4.4s, v25.4s
 	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V5.S4
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
@@ -3391,7 +2969,7 @@ laneloop:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V0.S4
 	FMOVQ F0, (R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
@@ -3403,7 +2981,7 @@ laneloop:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
@@ -3415,7 +2993,7 @@ laneloop:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V3.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
@@ -3427,7 +3005,7 @@ laneloop:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V0.S4
 	FMOVQ F0, 48(R0)
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
@@ -3448,7 +3026,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -3473,7 +3051,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -3498,7 +3076,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -3523,7 +3101,7 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 288(RSP)
 	FMOVQ F31, 304(RSP)
 	FMOVQ F31, 320(RSP)
@@ -3586,7 +3164,7 @@ piece28:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
@@ -3600,7 +3178,7 @@ piece28:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
@@ -3614,7 +3192,7 @@ piece28:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V3.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
@@ -3628,7 +3206,7 @@ piece28:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V0.S4
 	FMOVQ F0, 64(RSP)
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
@@ -3936,7 +3514,7 @@ TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip, V25 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -3949,7 +3527,7 @@ TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-72
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
@@ -3961,106 +3539,6 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVQ (R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V26.S4, V0.S4, V24.S4
-	FMOVQ 16(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V26.S4, V0.S4, V23.S4
-	FMOVQ 32(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V26.S4, V0.S4, V22.S4
-	FMOVQ 48(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V26.S4, V0.S4, V21.S4
-groupahead:
-	FMOVQ 64(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
-	FMOVQ 80(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
-	FMOVQ 96(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
-	FMOVQ 112(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
-	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V27.S4, V5.S4, V6.S4
-	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
-	FMOVQ F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V27.S4, V6.S4, V7.S4
-	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V27.S4, V7.S4, V8.S4
-	WORD $0x4e39d508 // fadd v8.4s, v8.4s, v25.4s
-	FMOVQ F8, 32(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V27.S4, V8.S4, V9.S4
-	WORD $0x4e39d529 // fadd v9.4s, v9.4s, v25.4s
-	FMOVQ F9, 48(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
@@ -4091,7 +3569,7 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	FMOVQ F5, (R0)
@@ -4099,7 +3577,7 @@ grouploop:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	FMOVQ F5, 16(R0)
@@ -4107,7 +3585,7 @@ grouploop:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	FMOVQ F5, 32(R0)
@@ -4115,7 +3593,7 @@ grouploop:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	FMOVQ F5, 48(R0)
@@ -4134,7 +3612,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -4188,7 +3666,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V0.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	FMOVQ F5, 16(RSP)
@@ -4198,7 +3676,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V1.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	FMOVQ F5, 32(RSP)
@@ -4208,7 +3686,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V2.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	FMOVQ F5, 48(RSP)
@@ -4218,7 +3696,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V27.S4, V3.S4, V5.S4
 	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
 	FMOVQ F5, 64(RSP)
@@ -4324,7 +3802,7 @@ laneloop:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	FMOVQ F11, (R0)
@@ -4332,7 +3810,7 @@ laneloop:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	FMOVQ F3, 16(R0)
@@ -4340,7 +3818,7 @@ laneloop:
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
 	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	FMOVQ F3, 32(R0)
@@ -4348,7 +3826,7 @@ laneloop:
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V13.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVQ F4, 48(R0)
@@ -4370,7 +3848,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -4395,7 +3873,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -4420,7 +3898,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -4445,7 +3923,7 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 288(RSP)
 	FMOVQ F31, 304(RSP)
 	FMOVQ F31, 320(RSP)
@@ -4511,7 +3989,7 @@ piece28:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	FMOVQ F11, 16(RSP)
@@ -4521,7 +3999,7 @@ piece28:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -4531,7 +4009,7 @@ piece28:
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
 	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	FMOVQ F3, 48(RSP)
@@ -4541,7 +4019,7 @@ piece28:
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V13.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVQ F4, 64(RSP)
@@ -4834,7 +4312,7 @@ TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-64
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip
-	// vector registers in use at once: 20
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -4846,7 +4324,7 @@ TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-64
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
@@ -4858,97 +4336,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V25.S4, V0.S4, V24.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V25.S4, V0.S4, V23.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-groupahead:
-	FMOVQ 64(R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVQ 80(R2), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVQ 96(R2), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVQ 112(R2), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e37f700 // fmax v0.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c5 // fmax v5.4s, v22.4s, v21.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218b00 // frintn v0.4s, v24.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V26.S4, V5.S4, V6.S4
-	FMOVQ F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V26.S4, V6.S4, V7.S4
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V26.S4, V7.S4, V8.S4
-	FMOVQ F8, 32(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V26.S4, V8.S4, V9.S4
-	FMOVQ F9, 48(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
@@ -4975,28 +4362,28 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V3.S4, V5.S4
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
@@ -5017,7 +4404,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -5067,7 +4454,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
@@ -5076,7 +4463,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
@@ -5085,7 +4472,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
@@ -5094,7 +4481,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V3.S4, V5.S4
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
@@ -5190,28 +4577,28 @@ laneloop:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, (R0)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
 	FMOVQ F3, 32(R0)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	FMOVQ F4, 48(R0)
 	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
@@ -5234,7 +4621,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -5259,7 +4646,7 @@ piece12:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -5284,7 +4671,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -5342,7 +4729,7 @@ piece21:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
@@ -5351,7 +4738,7 @@ piece21:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V2.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
@@ -5360,7 +4747,7 @@ piece21:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
 	FMOVQ F3, 48(RSP)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
@@ -5369,7 +4756,7 @@ piece21:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	FMOVQ F4, 64(RSP)
 	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
@@ -5649,7 +5036,7 @@ TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip, V0 zeroPoint, V1 ISub, V0 ISub, V24 ToFloat, V23 ToFloat
-	// vector registers in use at once: 22
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -5660,7 +5047,7 @@ TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-72
 	VDUP V30.S[0], V30.S4
 	FMOVS most+52(FP), F29
 	VDUP V29.S[0], V29.S4
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
@@ -5677,97 +5064,6 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVQ (R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V25.S4, V0.S4, V20.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V25.S4, V0.S4, V19.S4
-groupahead:
-	FMOVQ 64(R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVQ 80(R2), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVQ 96(R2), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVQ 112(R2), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e38f405 // fmax v5.4s, v0.4s, v24.4s
-	WORD $0x4eb7f4a5 // fmin v5.4s, v5.4s, v23.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V26.S4, V5.S4, V6.S4
-	FMOVQ F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e38f406 // fmax v6.4s, v0.4s, v24.4s
-	WORD $0x4eb7f4c6 // fmin v6.4s, v6.4s, v23.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V26.S4, V6.S4, V7.S4
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e38f407 // fmax v7.4s, v0.4s, v24.4s
-	WORD $0x4eb7f4e7 // fmin v7.4s, v7.4s, v23.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V26.S4, V7.S4, V8.S4
-	FMOVQ F8, 32(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218a60 // frintn v0.4s, v19.4s
-	WORD $0x4e38f408 // fmax v8.4s, v0.4s, v24.4s
-	WORD $0x4eb7f508 // fmin v8.4s, v8.4s, v23.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V26.S4, V8.S4, V9.S4
-	FMOVQ F9, 48(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
@@ -5794,28 +5090,28 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e38f420 // fmax v0.4s, v1.4s, v24.4s
 	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e38f441 // fmax v1.4s, v2.4s, v24.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e38f462 // fmax v2.4s, v3.4s, v24.4s
 	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e38f483 // fmax v3.4s, v4.4s, v24.4s
 	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V3.S4, V5.S4
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
@@ -5836,7 +5132,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -5886,7 +5182,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e38f420 // fmax v0.4s, v1.4s, v24.4s
 	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
@@ -5895,7 +5191,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e38f441 // fmax v1.4s, v2.4s, v24.4s
 	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
@@ -5904,7 +5200,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e38f462 // fmax v2.4s, v3.4s, v24.4s
 	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
@@ -5913,7 +5209,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e38f483 // fmax v3.4s, v4.4s, v24.4s
 	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V3.S4, V5.S4
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
@@ -6015,7 +5311,7 @@ laneloop:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V0.S4
 	FMOVQ F0, (R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
@@ -6027,7 +5323,7 @@ laneloop:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
@@ -6039,7 +5335,7 @@ laneloop:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V3.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
@@ -6051,7 +5347,7 @@ laneloop:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V0.S4
 	FMOVQ F0, 48(R0)
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
@@ -6075,7 +5371,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -6100,7 +5396,7 @@ piece12:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -6125,7 +5421,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -6150,7 +5446,7 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 288(RSP)
 	FMOVQ F31, 304(RSP)
 	FMOVQ F31, 320(RSP)
@@ -6213,7 +5509,7 @@ piece25:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
@@ -6227,7 +5523,7 @@ piece25:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
@@ -6241,7 +5537,7 @@ piece25:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V3.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
@@ -6255,7 +5551,7 @@ piece25:
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
 	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	VMOV V28.B16, V0.B16
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V0.S4
 	FMOVQ F0, 64(RSP)
 	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
@@ -6575,7 +5871,7 @@ TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip, V24 minval
-	// vector registers in use at once: 21
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -6588,7 +5884,7 @@ TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-72
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	VMOVI $0, V28.B16
+	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
@@ -6601,109 +5897,6 @@ groups:
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
-	CMP $64, R6
-	BLT grouploop
-	FMOVQ (R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V25.S4, V0.S4, V23.S4
-	FMOVQ 16(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVQ 32(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-	FMOVQ 48(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V25.S4, V0.S4, V20.S4
-groupahead:
-	FMOVQ 64(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVQ 80(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVQ 96(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVQ 112(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e36f6e0 // fmax v0.4s, v23.4s, v22.4s
-	WORD $0x4e34f6a5 // fmax v5.4s, v21.4s, v20.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	WORD $0x4e218ae0 // frintn v0.4s, v23.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	VMOV V28.B16, V6.B16
-	VFMLA V26.S4, V5.S4, V6.S4
-	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
-	FMOVQ F6, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	WORD $0x4e218ac0 // frintn v0.4s, v22.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	VMOV V28.B16, V7.B16
-	VFMLA V26.S4, V6.S4, V7.S4
-	WORD $0x4e38d4e7 // fadd v7.4s, v7.4s, v24.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	WORD $0x4e218aa0 // frintn v0.4s, v21.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	VMOV V28.B16, V8.B16
-	VFMLA V26.S4, V7.S4, V8.S4
-	WORD $0x4e38d508 // fadd v8.4s, v8.4s, v24.4s
-	FMOVQ F8, 32(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	WORD $0x4e218a80 // frintn v0.4s, v20.4s
-	WORD $0x4e3ef408 // fmax v8.4s, v0.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	VMOV V28.B16, V9.B16
-	VFMLA V26.S4, V8.S4, V9.S4
-	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
-	FMOVQ F9, 48(R0)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V27.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V23.B16
-	VMOV V2.B16, V22.B16
-	VMOV V3.B16, V21.B16
-	VMOV V4.B16, V20.B16
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $32, R6
-	BGE groupahead
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
@@ -6734,7 +5927,7 @@ grouploop:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	FMOVQ F5, (R0)
@@ -6742,7 +5935,7 @@ grouploop:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	FMOVQ F5, 16(R0)
@@ -6750,7 +5943,7 @@ grouploop:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	FMOVQ F5, 32(R0)
@@ -6758,7 +5951,7 @@ grouploop:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V3.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	FMOVQ F5, 48(R0)
@@ -6780,7 +5973,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R6, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -6834,7 +6027,7 @@ piece4:
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V0.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	FMOVQ F5, 16(RSP)
@@ -6844,7 +6037,7 @@ piece4:
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V1.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	FMOVQ F5, 32(RSP)
@@ -6854,7 +6047,7 @@ piece4:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V2.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	FMOVQ F5, 48(RSP)
@@ -6864,7 +6057,7 @@ piece4:
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V5.B16
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V26.S4, V3.S4, V5.S4
 	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	FMOVQ F5, 64(RSP)
@@ -6970,7 +6163,7 @@ laneloop:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	FMOVQ F11, (R0)
@@ -6978,7 +6171,7 @@ laneloop:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	FMOVQ F3, 16(R0)
@@ -6986,7 +6179,7 @@ laneloop:
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
 	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	FMOVQ F3, 32(R0)
@@ -6994,7 +6187,7 @@ laneloop:
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V13.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVQ F4, 48(R0)
@@ -7019,7 +6212,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R6, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -7044,7 +6237,7 @@ piece12:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -7069,7 +6262,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -7094,7 +6287,7 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 288(RSP)
 	FMOVQ F31, 304(RSP)
 	FMOVQ F31, 320(RSP)
@@ -7160,7 +6353,7 @@ piece25:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
 	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	VMOV V28.B16, V11.B16
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	FMOVQ F11, 16(RSP)
@@ -7170,7 +6363,7 @@ piece25:
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
 	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -7180,7 +6373,7 @@ piece25:
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
 	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
 	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	VMOV V28.B16, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	FMOVQ F3, 48(RSP)
@@ -7190,7 +6383,7 @@ piece25:
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
 	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
 	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	VMOV V28.B16, V4.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V13.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVQ F4, 64(RSP)

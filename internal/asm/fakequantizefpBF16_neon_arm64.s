@@ -8,9 +8,9 @@
 
 TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x1, V23 0x7fff
+	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x10000, V23 0x7fff
 	// per group: V22 scale, V21 recip
-	// vector registers in use at once: 21
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -27,7 +27,7 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-64
 	VDUP R16, V26.S4
 	MOVD $2147483648, R16
 	VDUP R16, V25.S4
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V24.S4
 	MOVD $32767, R16
 	VDUP R16, V23.S4
@@ -41,238 +41,88 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V21.S4, V0.S4, V20.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V21.S4, V0.S4, V19.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V21.S4, V0.S4, V18.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V17.B16
-	VFMLS V21.S4, V0.S4, V17.S4
-groupahead:
-	FMOVD 32(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc02 // fmul v2.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V2.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V3.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc04 // fmul v4.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V4.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V4.S4
-	WORD $0x4e33f680 // fmax v0.4s, v20.4s, v19.4s
-	WORD $0x4e31f645 // fmax v5.4s, v18.4s, v17.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V20.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V20.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V19.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VAND V25.B16, V19.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
-	VUSHR $16, V0.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VADD V6.S4, V0.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V23.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V0.H8, V0.H8
-	FMOVQ F0, (R0)
-	VAND V27.B16, V18.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V18.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V17.B16, V5.B16
-	VUMIN V28.S4, V5.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VAND V25.B16, V17.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
-	VUSHR $16, V0.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VADD V6.S4, V0.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	VUSHR $16, V5.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VADD V6.S4, V5.S4, V5.S4
-	VADD V23.S4, V5.S4, V5.S4
-	VUZP2 V5.H8, V0.H8, V0.H8
-	FMOVQ F0, 16(R0)
-	VMOV V1.B16, V20.B16
-	VMOV V2.B16, V19.B16
-	VMOV V3.B16, V18.B16
-	VMOV V4.B16, V17.B16
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V22.S4, V2.S4, V1.S4
+	VFMLS V21.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V22.S4, V1.S4, V0.S4
 	VFMLS V21.S4, V0.S4, V1.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc02 // fmul v2.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V2.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V2.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V22.S4, V4.S4, V3.S4
+	VFMLS V21.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V22.S4, V3.S4, V0.S4
 	VFMLS V21.S4, V0.S4, V3.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc04 // fmul v4.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V4.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V2.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V5.B16
+	VAND V27.B16, V1.B16, V2.B16
+	VUMIN V28.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V24.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V24.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	VCMTST V24.S4, V0.S4, V1.S4
+	VSUB V1.S4, V23.S4, V1.S4
+	VCMTST V24.S4, V2.S4, V5.S4
+	VSUB V5.S4, V23.S4, V5.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, (R0)
-	VAND V27.B16, V3.B16, V0.B16
+	VAND V27.B16, V4.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V4.B16, V1.B16
+	VAND V27.B16, V3.B16, V1.B16
 	VUMIN V28.S4, V1.S4, V1.S4
 	VAND V26.B16, V1.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V1.B16, V1.B16
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
 	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V24.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V24.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V24.S4, V0.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V24.S4, V1.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
 groupback:
 	ADD $32, R0, R0
@@ -282,7 +132,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -303,107 +153,95 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V22.S4, V2.S4, V1.S4
+	VFMLS V21.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V22.S4, V1.S4, V0.S4
 	VFMLS V21.S4, V0.S4, V1.S4
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc02 // fmul v2.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V2.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V2.S4
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V22.S4, V4.S4, V3.S4
+	VFMLS V21.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V22.S4, V3.S4, V0.S4
 	VFMLS V21.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc04 // fmul v4.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V4.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V2.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V2.B16
+	VAND V27.B16, V1.B16, V2.B16
 	VUMIN V28.S4, V2.S4, V2.S4
 	VAND V26.B16, V2.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V2.B16, V2.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
-	CMP $13, R4
+	CMP $9, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V4.B16, V3.B16
-	VUMIN V28.S4, V3.S4, V3.S4
-	VAND V26.B16, V3.B16, V5.B16
+	VAND V27.B16, V4.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V3.B16, V3.B16
-	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
+	VORR V4.B16, V1.B16, V1.B16
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V4.B16
+	VUMIN V28.S4, V4.S4, V4.S4
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
+	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
 grouptailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V24.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V24.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V24.S4, V0.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	VCMTST V24.S4, V2.S4, V5.S4
+	VSUB V5.S4, V23.S4, V5.S4
+	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
+	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V23.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 32(RSP)
+	VCMTST V24.S4, V1.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V4.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, 32(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -436,107 +274,95 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R2), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R2), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 16(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 24(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R2), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R2), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VAND V27.B16, V2.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VAND V27.B16, V4.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V1.B16, V1.B16
+	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V24.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V24.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V24.S4, V0.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V24.S4, V1.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, (R0)
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V7.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	VAND V27.B16, V8.B16, V1.B16
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V0.B16, V0.B16
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V27.B16, V6.B16, V1.B16
 	VUMIN V28.S4, V1.S4, V1.S4
 	VAND V26.B16, V1.B16, V2.B16
 	VUMAX V30.S4, V2.S4, V2.S4
 	VADD V29.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V1.B16, V1.B16
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	VUSHR $16, V0.S4, V2.S4
-	VAND V24.B16, V2.B16, V2.B16
-	VADD V2.S4, V0.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V2.S4
-	VAND V24.B16, V2.B16, V2.B16
-	VADD V2.S4, V1.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V24.S4, V0.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V24.S4, V1.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
 laneback:
 	ADD $32, R0, R0
@@ -548,7 +374,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -569,7 +395,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -594,7 +420,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -619,114 +445,102 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 80(RSP), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 96(RSP), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 176(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 112(RSP), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 128(RSP), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V4.B16, V1.B16
+	VAND V27.B16, V2.B16, V1.B16
 	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V1.B16, V1.B16
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V2.B16
+	VAND V27.B16, V7.B16, V2.B16
 	VUMIN V28.S4, V2.S4, V2.S4
 	VAND V26.B16, V2.B16, V3.B16
 	VUMAX V30.S4, V3.S4, V3.S4
 	VADD V29.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V2.B16, V2.B16
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V2.B16, V2.B16
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V3.B16
+	VAND V27.B16, V6.B16, V3.B16
 	VUMIN V28.S4, V3.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V3.B16, V3.B16
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V3.B16, V3.B16
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 lanetailnarrow:
-	VUSHR $16, V0.S4, V4.S4
-	VAND V24.B16, V4.B16, V4.B16
-	VADD V4.S4, V0.S4, V0.S4
-	VADD V23.S4, V0.S4, V0.S4
-	VUSHR $16, V1.S4, V4.S4
-	VAND V24.B16, V4.B16, V4.B16
-	VADD V4.S4, V1.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	VUZP2 V1.H8, V0.H8, V0.H8
+	VCMTST V24.S4, V0.S4, V4.S4
+	VSUB V4.S4, V23.S4, V4.S4
+	VCMTST V24.S4, V1.S4, V5.S4
+	VSUB V5.S4, V23.S4, V5.S4
+	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
+	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VUSHR $16, V2.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V2.S4, V2.S4
-	VADD V23.S4, V2.S4, V2.S4
-	VUSHR $16, V3.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V3.S4, V3.S4
-	VADD V23.S4, V3.S4, V3.S4
-	VUZP2 V3.H8, V2.H8, V2.H8
+	VCMTST V24.S4, V2.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V3.S4, V1.S4
+	VSUB V1.S4, V23.S4, V1.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
 	FMOVQ F2, 32(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -750,53 +564,8 @@ piece24:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V1.S4, V3.S4
-	VAND V24.B16, V3.B16, V3.B16
-	VADD V3.S4, V1.S4, V3.S4
-	VADD V23.S4, V3.S4, V3.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V0.B16, V3.B16, V1.B16
-	VUSHR $16, V2.S4, V3.S4
-	VAND V24.B16, V3.B16, V3.B16
-	VADD V3.S4, V2.S4, V3.S4
-	VADD V23.S4, V3.S4, V3.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V3.B16, V2.B16
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, (R0)
-	FMOVD 16(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
 	VAND V27.B16, V1.B16, V2.B16
 	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
@@ -808,181 +577,155 @@ grouprare:
 	VAND V25.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V3.B16
+	VCMTST V24.S4, V3.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V4.B16
+	VCMTST V24.S4, V4.S4, V1.S4
+	VSUB V1.S4, V23.S4, V1.S4
+	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
+	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	WORD $0x6e36fc42 // fdiv v2.4s, v2.4s, v22.4s
+	VAND V27.B16, V2.B16, V3.B16
 	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V3.B16, V3.B16
 	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
-	VUSHR $16, V2.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V3.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(R0)
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
+	VAND V27.B16, V1.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V4.B16
+	VCMTST V24.S4, V4.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	FMOVQ F1, 16(R0)
 	B groupback
 grouptailrare:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	CMP $5, R4
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V2.B16
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
+	VAND V27.B16, V1.B16, V2.B16
 	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
 	VAND V26.B16, V2.B16, V3.B16
 	VUMAX V30.S4, V3.S4, V3.S4
 	VADD V29.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
 	CMP $9, R4
 	BLT grouptailrarenarrow
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V4.B16
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e36fc63 // fdiv v3.4s, v3.4s, v22.4s
+	VAND V27.B16, V3.B16, V4.B16
 	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
 	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V4.B16, V4.B16
 	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	VAND V27.B16, V0.B16, V3.B16
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V1.S4, V5.S4
-	VAND V24.B16, V5.B16, V5.B16
-	VADD V5.S4, V1.S4, V5.S4
-	VADD V23.S4, V5.S4, V5.S4
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VUSHR $16, V2.S4, V5.S4
-	VAND V24.B16, V5.B16, V5.B16
-	VADD V5.S4, V2.S4, V5.S4
-	VADD V23.S4, V5.S4, V5.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V5.B16, V2.B16
-	VUZP2 V2.H8, V1.H8, V1.H8
-	FMOVQ F1, 16(RSP)
-	VUSHR $16, V3.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUSHR $16, V4.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V5.B16
+	VCMTST V24.S4, V5.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e21e426 // fcmeq v6.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V6.B16
+	VCMTST V24.S4, V6.S4, V1.S4
+	VSUB V1.S4, V23.S4, V1.S4
+	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
+	WORD $0x4e6140c5 // addhn2 v5.8h, v6.4s, v1.4s
+	FMOVQ F5, 16(RSP)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V4.B16
+	VCMTST V24.S4, V4.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	FMOVQ F1, 32(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVD 8(R1), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V3.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, (R0)
-	FMOVD 16(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R2), F2
+	FMOVQ (R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	VAND V27.B16, V1.B16, V3.B16
 	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
@@ -994,143 +737,166 @@ lanerare:
 	VAND V25.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	FMOVD 24(R1), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R2), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V4.B16
+	VCMTST V24.S4, V4.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 32(R2), F3
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	VAND V27.B16, V2.B16, V4.B16
 	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
 	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V4.B16, V4.B16
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	VUSHR $16, V3.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUSHR $16, V4.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUZP2 V4.H8, V3.H8, V3.H8
-	FMOVQ F3, 16(R0)
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V4.B16
+	VCMTST V24.S4, V4.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	FMOVQ F1, 16(R0)
 	B laneback
 lanetailrare:
-	FMOVD 48(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 80(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	CMP $5, R4
-	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V3.B16
+	FMOVQ 48(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
 	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	CMP $9, R4
 	BLT lanetailrarenarrow
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V4.B16
-	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V5.B16
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	VAND V27.B16, V1.B16, V5.B16
 	WORD $0x4ebcf4a5 // fmin v5.4s, v5.4s, v28.4s
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V4.B16
+	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V2.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V2.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	VUSHR $16, V3.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V3.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V0.B16, V1.B16, V3.B16
-	VUZP2 V3.H8, V2.H8, V2.H8
-	FMOVQ F2, 16(RSP)
-	VUSHR $16, V4.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V5.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUZP2 V5.H8, V4.H8, V4.H8
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V6.B16
+	VCMTST V24.S4, V6.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e24e483 // fcmeq v3.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V3.B16
+	VCMTST V24.S4, V3.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
+	FMOVQ F1, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
 TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x1, V23 0x7fff
+	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x10000, V23 0x7fff
 	// per group: V22 scale, V21 recip
-	// vector registers in use at once: 26
+	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1148,7 +914,7 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-72
 	VDUP R16, V26.S4
 	MOVD $2147483648, R16
 	VDUP R16, V25.S4
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V24.S4
 	MOVD $32767, R16
 	VDUP R16, V23.S4
@@ -1162,256 +928,96 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V21.S4, V0.S4, V20.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V21.S4, V0.S4, V19.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V21.S4, V0.S4, V18.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V17.B16
-	VFMLS V21.S4, V0.S4, V17.S4
-groupahead:
-	FMOVD 32(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc02 // fmul v2.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V2.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V3.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc04 // fmul v4.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V4.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V4.S4
-	WORD $0x4e33f680 // fmax v0.4s, v20.4s, v19.4s
-	WORD $0x4e31f645 // fmax v5.4s, v18.4s, v17.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V20.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V20.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V19.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V6.S4
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V19.B16, V8.B16
-	VORR V8.B16, V9.B16, V9.B16
-	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
-	VCMEQ V0.S4, V6.S4, V6.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUSHR $16, V9.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V9.S4, V9.S4
-	VADD V23.S4, V9.S4, V9.S4
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, (R0)
-	VAND V27.B16, V18.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V7.S4
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V18.B16, V8.B16
-	VORR V8.B16, V9.B16, V9.B16
-	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
-	VCMEQ V0.S4, V7.S4, V7.S4
-	VAND V27.B16, V17.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V8.S4
-	VAND V26.B16, V8.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad50b // fadd v11.4s, v8.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V17.B16, V10.B16
-	VORR V10.B16, V11.B16, V11.B16
-	WORD $0x6e36dd6b // fmul v11.4s, v11.4s, v22.4s
-	VCMEQ V0.S4, V8.S4, V8.S4
-	VUSHR $16, V9.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V9.S4, V9.S4
-	VADD V23.S4, V9.S4, V9.S4
-	VUSHR $16, V11.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V11.S4, V11.S4
-	VADD V23.S4, V11.S4, V11.S4
-	VUZP2 V11.H8, V9.H8, V9.H8
-	FMOVQ F9, 16(R0)
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V20.B16
-	VMOV V2.B16, V19.B16
-	VMOV V3.B16, V18.B16
-	VMOV V4.B16, V17.B16
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V22.S4, V2.S4, V1.S4
+	VFMLS V21.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V22.S4, V1.S4, V0.S4
 	VFMLS V21.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc02 // fmul v2.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V2.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V22.S4, V4.S4, V3.S4
+	VFMLS V21.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V22.S4, V3.S4, V0.S4
 	VFMLS V21.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc04 // fmul v4.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V4.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V5.S4
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d428 // fadd v8.4s, v1.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V8.B16, V8.B16
-	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V23.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
-	FMOVQ F7, (R0)
-	VAND V27.B16, V3.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
+	VCMTST V24.S4, V7.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V1.S4
+	VSUB V1.S4, V23.S4, V1.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e614107 // addhn2 v7.8h, v8.4s, v1.4s
+	FMOVQ F7, (R0)
 	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V6.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d468 // fadd v8.4s, v3.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V8.B16, V8.B16
+	VORR V4.B16, V7.B16, V7.B16
+	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V8.B16, V8.B16
 	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V23.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMEQ V0.S4, V4.S4, V4.S4
+	VCMTST V24.S4, V7.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e634107 // addhn2 v7.8h, v8.4s, v3.4s
 	FMOVQ F7, 16(R0)
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
 	FMOVQ F5, (R1)
 groupback:
@@ -1423,7 +1029,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -1444,114 +1050,102 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V22.S4, V2.S4, V1.S4
+	VFMLS V21.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V22.S4, V1.S4, V0.S4
 	VFMLS V21.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc02 // fmul v2.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V2.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V22.S4, V4.S4, V3.S4
+	VFMLS V21.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V22.S4, V3.S4, V0.S4
 	VFMLS V21.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35dc04 // fmul v4.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V4.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V5.S4
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d428 // fadd v8.4s, v1.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V8.B16, V8.B16
-	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d449 // fadd v9.4s, v2.4s, v6.4s
-	WORD $0x4ea6d529 // fsub v9.4s, v9.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V9.B16, V9.B16
-	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
+	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
+	CMP $9, R5
 	BLT grouptailnarrow
 	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V6.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d46a // fadd v10.4s, v3.4s, v6.4s
-	WORD $0x4ea6d54a // fsub v10.4s, v10.4s, v6.4s
+	WORD $0x4e26d429 // fadd v9.4s, v1.4s, v6.4s
+	WORD $0x4ea6d529 // fsub v9.4s, v9.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
+	VORR V4.B16, V9.B16, V9.B16
+	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d48a // fadd v10.4s, v4.4s, v6.4s
+	WORD $0x4ea6d54a // fsub v10.4s, v10.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V10.B16, V10.B16
 	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
-	VCMEQ V0.S4, V3.S4, V3.S4
+	VCMEQ V0.S4, V4.S4, V4.S4
 grouptailnarrow:
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V23.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMTST V24.S4, V7.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e634107 // addhn2 v7.8h, v8.4s, v3.4s
 	FMOVQ F7, 16(RSP)
-	VUSHR $16, V9.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V9.S4, V9.S4
-	VADD V23.S4, V9.S4, V9.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V23.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V9.H8, V9.H8
+	VCMTST V24.S4, V9.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V10.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e604129 // addhn v9.4h, v9.4s, v0.4s
+	WORD $0x4e634149 // addhn2 v9.8h, v10.4s, v3.4s
 	FMOVQ F9, 32(RSP)
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
 	FMOVQ F5, 48(RSP)
 grouptailback:
@@ -1605,115 +1199,103 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V10.B16
 	VUMAX V30.S4, V10.S4, V10.S4
 	VADD V29.S4, V10.S4, V10.S4
 	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
 	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V11.B16, V11.B16
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
-	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VUSHR $16, V11.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V11.S4, V11.S4
-	VADD V23.S4, V11.S4, V11.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V23.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V11.H8, V11.H8
-	FMOVQ F11, (R0)
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V27.B16, V8.B16, V0.B16
+	VCMTST V24.S4, V11.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V10.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x0e60416b // addhn v11.4h, v11.4s, v0.4s
+	WORD $0x4e62414b // addhn2 v11.8h, v10.4s, v2.4s
+	FMOVQ F11, (R0)
+	VAND V27.B16, V7.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	VAND V26.B16, V4.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V8.B16, V8.B16
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
-	VUSHR $16, V5.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V23.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
+	VCMTST V24.S4, V5.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e664105 // addhn2 v5.8h, v8.4s, v6.4s
 	FMOVQ F5, 16(R0)
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 laneback:
@@ -1727,7 +1309,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -1748,7 +1330,7 @@ piece15:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1773,7 +1355,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -1798,122 +1380,110 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V10.B16
 	VUMAX V30.S4, V10.S4, V10.S4
 	VADD V29.S4, V10.S4, V10.S4
 	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
 	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V11.B16, V11.B16
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
-	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V7.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V0.B16
+	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	VAND V26.B16, V4.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V8.B16, V8.B16
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
 lanetailnarrow:
-	VUSHR $16, V11.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V11.S4, V11.S4
-	VADD V23.S4, V11.S4, V11.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V23.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V11.H8, V11.H8
+	VCMTST V24.S4, V11.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V10.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e60416b // addhn v11.4h, v11.4s, v0.4s
+	WORD $0x4e66414b // addhn2 v11.8h, v10.4s, v6.4s
 	FMOVQ F11, 16(RSP)
-	VUSHR $16, V5.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V23.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
+	VCMTST V24.S4, V5.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e664105 // addhn2 v5.8h, v8.4s, v6.4s
 	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 48(RSP)
 lanetailback:
@@ -1956,423 +1526,375 @@ piece32:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V4.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V6.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf486 // fmin v6.4s, v4.4s, v28.4s
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	VUSHR $16, V7.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUSHR $16, V9.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V9.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V0.B16, V1.B16, V9.B16
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, 16(R0)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf427 // fmin v7.4s, v1.4s, v28.4s
-	VAND V26.B16, V7.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d4ea // fadd v10.4s, v7.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V10.B16, V10.B16
-	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-grouptailrarenarrow:
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V4.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V6.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(RSP)
-	VUSHR $16, V8.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUSHR $16, V10.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V10.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V0.B16, V1.B16, V10.B16
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 32(RSP)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
-	B grouptailback
-lanerare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
+	VAND V27.B16, V1.B16, V2.B16
 	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V5.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUSHR $16, V7.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V4.S4
+	VSUB V4.S4, V23.S4, V4.S4
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V5.B16
+	VCMTST V24.S4, V5.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e36fc84 // fdiv v4.4s, v4.4s, v22.4s
+	VAND V27.B16, V4.B16, V5.B16
 	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
 	VAND V26.B16, V6.B16, V7.B16
 	VUMAX V30.S4, V7.S4, V7.S4
 	VADD V29.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V8.B16, V8.B16
+	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a7 // fmin v7.4s, v5.4s, v28.4s
-	VAND V26.B16, V7.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d4ea // fadd v10.4s, v7.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
+	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
+	VAND V26.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
 	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V10.B16, V10.B16
-	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
-	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
-	VUSHR $16, V8.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUSHR $16, V10.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V10.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V0.B16, V1.B16, V10.B16
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 16(R0)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
+	VORR V1.B16, V9.B16, V9.B16
+	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V4.S4
+	VSUB V4.S4, V23.S4, V4.S4
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V7.B16
+	VCMTST V24.S4, V7.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
+	VAND V27.B16, V1.B16, V2.B16
 	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
+	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x4ebcf487 // fmin v7.4s, v4.4s, v28.4s
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V9.B16, V9.B16
+	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
+	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d48a // fadd v10.4s, v4.4s, v8.4s
+	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V10.B16, V10.B16
+	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V5.S4
+	VSUB V5.S4, V23.S4, V5.S4
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V8.B16
+	VCMTST V24.S4, V8.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
+	WORD $0x4e664101 // addhn2 v1.8h, v8.4s, v6.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V5.S4
+	VSUB V5.S4, V23.S4, V5.S4
+	WORD $0x4e2ae546 // fcmeq v6.4s, v10.4s, v10.4s
+	VBSL V0.B16, V10.B16, V6.B16
+	VCMTST V24.S4, V6.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
+	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V5.B16
+	VCMTST V24.S4, V5.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 32(R3), F5
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	VAND V27.B16, V2.B16, V6.B16
+	WORD $0x4ebcf4c7 // fmin v7.4s, v6.4s, v28.4s
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V9.B16, V9.B16
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
 	VAND V26.B16, V6.B16, V8.B16
 	VUMAX V30.S4, V8.S4, V8.S4
 	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	WORD $0x4e28d4ca // fadd v10.4s, v6.4s, v8.4s
+	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V10.B16, V10.B16
+	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
+	VBSL V0.B16, V10.B16, V5.B16
+	VCMTST V24.S4, V5.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R1)
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V9.B16, V9.B16
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4ebcf4a8 // fmin v8.4s, v5.4s, v28.4s
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V10.B16, V10.B16
+	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
+	WORD $0x4e25e508 // fcmeq v8.4s, v8.4s, v5.4s
 	CMP $13, R5
 	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf448 // fmin v8.4s, v2.4s, v28.4s
-	VAND V26.B16, V8.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad50b // fadd v11.4s, v8.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d4ab // fadd v11.4s, v5.4s, v9.4s
+	WORD $0x4ea9d56b // fsub v11.4s, v11.4s, v9.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V11.B16, V11.B16
 	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
-	WORD $0x4e22e508 // fcmeq v8.4s, v8.4s, v2.4s
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V5.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUSHR $16, V7.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(RSP)
-	VUSHR $16, V9.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V9.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V0.B16, V1.B16, V9.B16
-	VUSHR $16, V11.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V11.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e2be56b // fcmeq v11.4s, v11.4s, v11.4s
-	VBSL V0.B16, V1.B16, V11.B16
-	VUZP2 V11.H8, V9.H8, V9.H8
-	FMOVQ F9, 32(RSP)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e27e4e6 // fcmeq v6.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V6.B16
+	VCMTST V24.S4, V6.S4, V7.S4
+	VSUB V7.S4, V23.S4, V7.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6740c1 // addhn2 v1.8h, v6.4s, v7.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e2ae541 // fcmeq v1.4s, v10.4s, v10.4s
+	VBSL V0.B16, V10.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e2be566 // fcmeq v6.4s, v11.4s, v11.4s
+	VBSL V0.B16, V11.B16, V6.B16
+	VCMTST V24.S4, V6.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, 48(RSP)
 	B lanetailback
 
 // func FakeQuantizeFpBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
 
 TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x1, V23 0x7fff, V22 table
+	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x10000, V23 0x7fff, V22 table
 	// per group: V21 scale, V20 recip
-	// vector registers in use at once: 27
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2390,7 +1912,7 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-72
 	VDUP R16, V26.S4
 	MOVD $2147483648, R16
 	VDUP R16, V25.S4
-	MOVD $1, R16
+	MOVD $65536, R16
 	VDUP R16, V24.S4
 	MOVD $32767, R16
 	VDUP R16, V23.S4
@@ -2405,259 +1927,96 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V20.S4, V0.S4, V19.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V20.S4, V0.S4, V18.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V1.S4, V0.S4
-	VMOV V1.B16, V17.B16
-	VFMLS V20.S4, V0.S4, V17.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V1.S4, V0.S4
-	VMOV V1.B16, V16.B16
-	VFMLS V20.S4, V0.S4, V16.S4
-groupahead:
-	FMOVD 32(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V1.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc02 // fmul v2.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V2.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc03 // fmul v3.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V3.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc04 // fmul v4.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V4.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V4.S4
-	WORD $0x4e32f660 // fmax v0.4s, v19.4s, v18.4s
-	WORD $0x4e30f625 // fmax v5.4s, v17.4s, v16.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V19.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V19.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V18.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V6.S4
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V18.B16, V8.B16
-	VORR V8.B16, V9.B16, V9.B16
-	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
-	VCMEQ V0.S4, V6.S4, V6.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUSHR $16, V9.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V9.S4, V9.S4
-	VADD V23.S4, V9.S4, V9.S4
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, (R0)
-	VAND V27.B16, V17.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V7.S4
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V17.B16, V8.B16
-	VORR V8.B16, V9.B16, V9.B16
-	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
-	VCMEQ V0.S4, V7.S4, V7.S4
-	VAND V27.B16, V16.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V8.S4
-	VAND V26.B16, V8.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad50b // fadd v11.4s, v8.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V16.B16, V10.B16
-	VORR V10.B16, V11.B16, V11.B16
-	WORD $0x6e35dd6b // fmul v11.4s, v11.4s, v21.4s
-	VCMEQ V0.S4, V8.S4, V8.S4
-	VUSHR $16, V9.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V9.S4, V9.S4
-	VADD V23.S4, V9.S4, V9.S4
-	VUSHR $16, V11.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V11.S4, V11.S4
-	VADD V23.S4, V11.S4, V11.S4
-	VUZP2 V11.H8, V9.H8, V9.H8
-	FMOVQ F9, 16(R0)
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V22.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V19.B16
-	VMOV V2.B16, V18.B16
-	VMOV V3.B16, V17.B16
-	VMOV V4.B16, V16.B16
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V21.S4, V2.S4, V1.S4
+	VFMLS V20.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V21.S4, V1.S4, V0.S4
 	VFMLS V20.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc02 // fmul v2.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V2.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V21.S4, V4.S4, V3.S4
+	VFMLS V20.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e34dc03 // fmul v3.4s, v0.4s, v20.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V21.S4, V3.S4, V0.S4
 	VFMLS V20.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc04 // fmul v4.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V4.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V5.S4
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d428 // fadd v8.4s, v1.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V8.B16, V8.B16
-	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V23.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
-	FMOVQ F7, (R0)
-	VAND V27.B16, V3.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
+	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
+	VCMTST V24.S4, V7.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V1.S4
+	VSUB V1.S4, V23.S4, V1.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e614107 // addhn2 v7.8h, v8.4s, v1.4s
+	FMOVQ F7, (R0)
 	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V6.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d468 // fadd v8.4s, v3.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V8.B16, V8.B16
+	VORR V4.B16, V7.B16, V7.B16
+	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V8.B16, V8.B16
 	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V23.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMEQ V0.S4, V4.S4, V4.S4
+	VCMTST V24.S4, V7.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e634107 // addhn2 v7.8h, v8.4s, v3.4s
 	FMOVQ F7, 16(R0)
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
 	VAND V22.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -2672,7 +2031,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -2693,114 +2052,102 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V21.S4, V2.S4, V1.S4
+	VFMLS V20.S4, V1.S4, V2.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V21.S4, V1.S4, V0.S4
 	VFMLS V20.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc02 // fmul v2.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V2.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V21.S4, V4.S4, V3.S4
+	VFMLS V20.S4, V3.S4, V4.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e34dc03 // fmul v3.4s, v0.4s, v20.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V21.S4, V3.S4, V0.S4
 	VFMLS V20.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e34dc04 // fmul v4.4s, v0.4s, v20.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V4.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V5.S4
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d428 // fadd v8.4s, v1.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V8.B16, V8.B16
-	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d449 // fadd v9.4s, v2.4s, v6.4s
-	WORD $0x4ea6d529 // fsub v9.4s, v9.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V9.B16, V9.B16
-	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
+	CMP $9, R5
 	BLT grouptailnarrow
 	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V6.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d46a // fadd v10.4s, v3.4s, v6.4s
-	WORD $0x4ea6d54a // fsub v10.4s, v10.4s, v6.4s
+	WORD $0x4e26d429 // fadd v9.4s, v1.4s, v6.4s
+	WORD $0x4ea6d529 // fsub v9.4s, v9.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
+	VORR V4.B16, V9.B16, V9.B16
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	VCMEQ V0.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d48a // fadd v10.4s, v4.4s, v6.4s
+	WORD $0x4ea6d54a // fsub v10.4s, v10.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V10.B16, V10.B16
 	WORD $0x6e35dd4a // fmul v10.4s, v10.4s, v21.4s
-	VCMEQ V0.S4, V3.S4, V3.S4
+	VCMEQ V0.S4, V4.S4, V4.S4
 grouptailnarrow:
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V8.S4, V8.S4
-	VADD V23.S4, V8.S4, V8.S4
-	VUZP2 V8.H8, V7.H8, V7.H8
+	VCMTST V24.S4, V7.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e634107 // addhn2 v7.8h, v8.4s, v3.4s
 	FMOVQ F7, 16(RSP)
-	VUSHR $16, V9.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V9.S4, V9.S4
-	VADD V23.S4, V9.S4, V9.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V23.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V9.H8, V9.H8
+	VCMTST V24.S4, V9.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V10.S4, V3.S4
+	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x0e604129 // addhn v9.4h, v9.4s, v0.4s
+	WORD $0x4e634149 // addhn2 v9.8h, v10.4s, v3.4s
 	FMOVQ F9, 32(RSP)
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
 	VAND V22.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -2854,115 +2201,103 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V10.B16
 	VUMAX V30.S4, V10.S4, V10.S4
 	VADD V29.S4, V10.S4, V10.S4
 	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
 	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V11.B16, V11.B16
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
-	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VUSHR $16, V11.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V11.S4, V11.S4
-	VADD V23.S4, V11.S4, V11.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V23.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V11.H8, V11.H8
-	FMOVQ F11, (R0)
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V27.B16, V8.B16, V0.B16
+	VCMTST V24.S4, V11.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V10.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x0e60416b // addhn v11.4h, v11.4s, v0.4s
+	WORD $0x4e62414b // addhn2 v11.8h, v10.4s, v2.4s
+	FMOVQ F11, (R0)
+	VAND V27.B16, V7.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	VAND V26.B16, V4.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V8.B16, V8.B16
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
-	VUSHR $16, V5.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V23.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
+	VCMTST V24.S4, V5.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e664105 // addhn2 v5.8h, v8.4s, v6.4s
 	FMOVQ F5, 16(R0)
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VAND V22.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -2979,7 +2314,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -3000,7 +2335,7 @@ piece12:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -3025,7 +2360,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -3050,122 +2385,110 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V10.B16
 	VUMAX V30.S4, V10.S4, V10.S4
 	VADD V29.S4, V10.S4, V10.S4
 	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
 	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V11.B16, V11.B16
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
-	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V7.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V0.B16
+	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	VAND V26.B16, V4.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V8.B16, V8.B16
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
 lanetailnarrow:
-	VUSHR $16, V11.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V11.S4, V11.S4
-	VADD V23.S4, V11.S4, V11.S4
-	VUSHR $16, V10.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V10.S4, V10.S4
-	VADD V23.S4, V10.S4, V10.S4
-	VUZP2 V10.H8, V11.H8, V11.H8
+	VCMTST V24.S4, V11.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V10.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e60416b // addhn v11.4h, v11.4s, v0.4s
+	WORD $0x4e66414b // addhn2 v11.8h, v10.4s, v6.4s
 	FMOVQ F11, 16(RSP)
-	VUSHR $16, V5.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V5.S4, V5.S4
-	VADD V23.S4, V5.S4, V5.S4
-	VUSHR $16, V7.S4, V0.S4
-	VAND V24.B16, V0.B16, V0.B16
-	VADD V0.S4, V7.S4, V7.S4
-	VADD V23.S4, V7.S4, V7.S4
-	VUZP2 V7.H8, V5.H8, V5.H8
+	VCMTST V24.S4, V5.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V24.S4, V8.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e664105 // addhn2 v5.8h, v8.4s, v6.4s
 	FMOVQ F5, 32(RSP)
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VAND V22.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -3208,424 +2531,376 @@ copied26:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e35dc84 // fmul v4.4s, v4.4s, v21.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V4.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V6.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf486 // fmin v6.4s, v4.4s, v28.4s
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	VUSHR $16, V7.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUSHR $16, V9.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V9.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V0.B16, V1.B16, V9.B16
-	VUZP2 V9.H8, V7.H8, V7.H8
-	FMOVQ F7, 16(R0)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V22.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e35dc84 // fmul v4.4s, v4.4s, v21.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf427 // fmin v7.4s, v1.4s, v28.4s
-	VAND V26.B16, V7.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d4ea // fadd v10.4s, v7.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V10.B16, V10.B16
-	WORD $0x6e35dd4a // fmul v10.4s, v10.4s, v21.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-grouptailrarenarrow:
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	VUSHR $16, V4.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V4.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VUSHR $16, V6.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V6.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VUZP2 V6.H8, V4.H8, V4.H8
-	FMOVQ F4, 16(RSP)
-	VUSHR $16, V8.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUSHR $16, V10.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V10.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V0.B16, V1.B16, V10.B16
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 32(RSP)
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V7.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V22.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B grouptailback
-lanerare:
-	FMOVD (R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
+	VAND V27.B16, V1.B16, V2.B16
 	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVD 8(R2), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V5.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUSHR $16, V7.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, (R0)
-	FMOVD 16(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 32(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V4.S4
+	VSUB V4.S4, V23.S4, V4.S4
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V5.B16
+	VCMTST V24.S4, V5.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
+	WORD $0x6e35fc84 // fdiv v4.4s, v4.4s, v21.4s
+	VAND V27.B16, V4.B16, V5.B16
 	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
 	VAND V26.B16, V6.B16, V7.B16
 	VUMAX V30.S4, V7.S4, V7.S4
 	VADD V29.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	VAND V25.B16, V4.B16, V4.B16
+	VORR V4.B16, V8.B16, V8.B16
+	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	FMOVD 24(R2), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVQ 48(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a7 // fmin v7.4s, v5.4s, v28.4s
-	VAND V26.B16, V7.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d4ea // fadd v10.4s, v7.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
+	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
+	VAND V26.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
 	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V10.B16, V10.B16
-	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
-	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
-	VUSHR $16, V8.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V8.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e28e508 // fcmeq v8.4s, v8.4s, v8.4s
-	VBSL V0.B16, V1.B16, V8.B16
-	VUSHR $16, V10.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V10.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e2ae54a // fcmeq v10.4s, v10.4s, v10.4s
-	VBSL V0.B16, V1.B16, V10.B16
-	VUZP2 V10.H8, V8.H8, V8.H8
-	FMOVQ F8, 16(R0)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
+	VORR V1.B16, V9.B16, V9.B16
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V4.S4
+	VSUB V4.S4, V23.S4, V4.S4
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V7.B16
+	VCMTST V24.S4, V7.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
+	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V22.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d000023 // str h3, [x1]
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
+	VAND V27.B16, V1.B16, V2.B16
 	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
-	VAND V26.B16, V6.B16, V8.B16
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
+	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x4ebcf487 // fmin v7.4s, v4.4s, v28.4s
+	VAND V26.B16, V7.B16, V8.B16
 	VUMAX V30.S4, V8.S4, V8.S4
 	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
 	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V9.B16, V9.B16
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V9.B16, V9.B16
+	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
 	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf448 // fmin v8.4s, v2.4s, v28.4s
-	VAND V26.B16, V8.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad50b // fadd v11.4s, v8.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
+	BLT grouptailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d48a // fadd v10.4s, v4.4s, v8.4s
+	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V11.B16, V11.B16
-	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
-	WORD $0x4e22e508 // fcmeq v8.4s, v8.4s, v2.4s
-lanetailrarenarrow:
+	VORR V0.B16, V10.B16, V10.B16
+	WORD $0x6e35dd4a // fmul v10.4s, v10.4s, v21.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	VUSHR $16, V5.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V5.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V0.B16, V1.B16, V5.B16
-	VUSHR $16, V7.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V7.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V0.B16, V1.B16, V7.B16
-	VUZP2 V7.H8, V5.H8, V5.H8
-	FMOVQ F5, 16(RSP)
-	VUSHR $16, V9.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V9.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e29e529 // fcmeq v9.4s, v9.4s, v9.4s
-	VBSL V0.B16, V1.B16, V9.B16
-	VUSHR $16, V11.S4, V1.S4
-	VAND V24.B16, V1.B16, V1.B16
-	VADD V1.S4, V11.S4, V1.S4
-	VADD V23.S4, V1.S4, V1.S4
-	WORD $0x4e2be56b // fcmeq v11.4s, v11.4s, v11.4s
-	VBSL V0.B16, V1.B16, V11.B16
-	VUZP2 V11.H8, V9.H8, V9.H8
-	FMOVQ F9, 32(RSP)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V8.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V5.S4
+	VSUB V5.S4, V23.S4, V5.S4
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V8.B16
+	VCMTST V24.S4, V8.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
+	WORD $0x4e664101 // addhn2 v1.8h, v8.4s, v6.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V5.S4
+	VSUB V5.S4, V23.S4, V5.S4
+	WORD $0x4e2ae546 // fcmeq v6.4s, v10.4s, v10.4s
+	VBSL V0.B16, V10.B16, V6.B16
+	VCMTST V24.S4, V6.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
+	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V3.B16, V3.B16
 	VAND V22.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d0063e3 // str h3, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V5.B16
+	VCMTST V24.S4, V5.S4, V6.S4
+	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R2), F1
+	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
+	FMOVQ 32(R3), F5
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	VAND V27.B16, V2.B16, V6.B16
+	WORD $0x4ebcf4c7 // fmin v7.4s, v6.4s, v28.4s
+	VAND V26.B16, V7.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V9.B16, V9.B16
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	FMOVQ 48(R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
+	VAND V26.B16, V6.B16, V8.B16
+	VUMAX V30.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
+	WORD $0x4e28d4ca // fadd v10.4s, v6.4s, v8.4s
+	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V10.B16, V10.B16
+	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V0.B16, V9.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
+	VBSL V0.B16, V10.B16, V5.B16
+	VCMTST V24.S4, V5.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VAND V22.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000024 // str h4, [x1]
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4ebcf4a8 // fmin v8.4s, v5.4s, v28.4s
+	VAND V26.B16, V8.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
+	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V10.B16, V10.B16
+	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
+	WORD $0x4e25e508 // fcmeq v8.4s, v8.4s, v5.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V9.B16
+	VUMAX V30.S4, V9.S4, V9.S4
+	VADD V29.S4, V9.S4, V9.S4
+	WORD $0x4e29d4ab // fadd v11.4s, v5.4s, v9.4s
+	WORD $0x4ea9d56b // fsub v11.4s, v11.4s, v9.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V11.B16, V11.B16
+	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e27e4e6 // fcmeq v6.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V6.B16
+	VCMTST V24.S4, V6.S4, V7.S4
+	VSUB V7.S4, V23.S4, V7.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6740c1 // addhn2 v1.8h, v6.4s, v7.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e2ae541 // fcmeq v1.4s, v10.4s, v10.4s
+	VBSL V0.B16, V10.B16, V1.B16
+	VCMTST V24.S4, V1.S4, V2.S4
+	VSUB V2.S4, V23.S4, V2.S4
+	WORD $0x4e2be566 // fcmeq v6.4s, v11.4s, v11.4s
+	VBSL V0.B16, V11.B16, V6.B16
+	VCMTST V24.S4, V6.S4, V0.S4
+	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V4.B16, V4.B16
+	VAND V22.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d0063e4 // str h4, [sp, #48]
 	B lanetailback

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -37,191 +37,58 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLS V23.S4, V0.S4, V22.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V23.S4, V0.S4, V21.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V23.S4, V0.S4, V20.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V23.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V2.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V3.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V4.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V22.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V22.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	VAND V27.B16, V21.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V21.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	VAND V27.B16, V20.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V20.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	VAND V27.B16, V19.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V19.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $32, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V24.S4, V2.S4, V1.S4
+	VFMLS V23.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V24.S4, V1.S4, V0.S4
 	VFMLS V23.S4, V0.S4, V1.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V2.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V2.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V24.S4, V4.S4, V3.S4
+	VFMLS V23.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V24.S4, V3.S4, V0.S4
 	VFMLS V23.S4, V0.S4, V3.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V4.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V25.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
+	VAND V27.B16, V1.B16, V2.B16
+	VUMIN V28.S4, V2.S4, V2.S4
+	VAND V26.B16, V2.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, (R0)
 	VAND V27.B16, V4.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
@@ -233,7 +100,18 @@ grouploop:
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	VAND V27.B16, V3.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V1.B16, V1.B16
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 groupback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -242,7 +120,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -263,77 +141,61 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V24.S4, V2.S4, V1.S4
+	VFMLS V23.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V24.S4, V1.S4, V0.S4
 	VFMLS V23.S4, V0.S4, V1.S4
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V2.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V2.S4
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V24.S4, V4.S4, V3.S4
+	VFMLS V23.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V24.S4, V3.S4, V0.S4
 	VFMLS V23.S4, V0.S4, V3.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V4.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
+	VAND V26.B16, V0.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R4
 	BLT grouptailnarrow
 	VAND V27.B16, V4.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
@@ -344,6 +206,20 @@ piece4:
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V25.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	CMP $13, R4
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
@@ -380,92 +256,88 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R2), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R2), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R2), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R2), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	VAND V27.B16, V2.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, (R0)
-	VAND V27.B16, V4.B16, V0.B16
+	VORR V2.B16, V1.B16, V1.B16
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, (R0)
+	VAND V27.B16, V7.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V0.B16, V0.B16
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 8(R0)
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V6.B16, V1.B16
+	VUMIN V28.S4, V1.S4, V1.S4
+	VAND V26.B16, V1.B16, V2.B16
+	VUMAX V30.S4, V2.S4, V2.S4
+	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(R0)
-	VAND V27.B16, V8.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(R0)
+	VORR V6.B16, V1.B16, V1.B16
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
 laneback:
 	ADD $32, R0, R0
 	ADD $32, R1, R1
@@ -476,7 +348,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
 	MOVD R1, R16
@@ -497,7 +369,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -522,7 +394,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -547,44 +419,56 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 144(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 80(RSP), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 96(RSP), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 176(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 112(RSP), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 128(RSP), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V0.S4
+	VAND V26.B16, V0.B16, V1.B16
+	VUMAX V30.S4, V1.S4, V1.S4
+	VADD V29.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V0.B16, V0.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	CMP $5, R4
+	BLT lanetailnarrow
 	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
@@ -594,24 +478,24 @@ piece20:
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V25.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 16(RSP)
-	CMP $5, R4
+	FMOVD F0, 24(RSP)
+	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V4.B16, V0.B16
+	VAND V27.B16, V7.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
 	VAND V26.B16, V0.B16, V1.B16
 	VUMAX V30.S4, V1.S4, V1.S4
 	VADD V29.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V0.B16, V0.B16
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R4
+	FMOVD F0, 32(RSP)
+	CMP $13, R4
 	BLT lanetailnarrow
 	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V0.S4
@@ -622,20 +506,6 @@ piece20:
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V25.B16, V6.B16, V6.B16
 	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
@@ -662,87 +532,82 @@ piece24:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VAND V27.B16, V1.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VAND V27.B16, V1.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V26.B16, V1.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(R0)
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B groupback
 grouptailrare:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VAND V27.B16, V1.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
@@ -758,25 +623,24 @@ grouptailrare:
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT grouptailrarenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VAND V27.B16, V1.B16, V2.B16
+	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
+	VAND V26.B16, V2.B16, V3.B16
+	VUMAX V30.S4, V3.S4, V3.S4
+	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V2.B16, V2.B16
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	CMP $13, R4
 	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	VAND V27.B16, V0.B16, V1.B16
 	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
@@ -793,92 +657,87 @@ grouptailrare:
 grouptailrarenarrow:
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, (R0)
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V27.B16, V0.B16, V2.B16
 	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 8(R0)
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(R0)
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V27.B16, V0.B16, V2.B16
 	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(R0)
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
 	B laneback
 lanetailrare:
-	FMOVD 48(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 80(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
 	CMP $5, R4
 	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V27.B16, V0.B16, V2.B16
@@ -895,26 +754,25 @@ lanetailrare:
 	FMOVD F2, 24(RSP)
 	CMP $9, R4
 	BLT lanetailrarenarrow
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 112(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
+	VAND V26.B16, V3.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	CMP $13, R4
 	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V27.B16, V0.B16, V2.B16
@@ -938,7 +796,7 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
-	// vector registers in use at once: 23
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -966,220 +824,88 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLS V23.S4, V0.S4, V22.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V23.S4, V0.S4, V21.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V23.S4, V0.S4, V20.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V23.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V2.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V3.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V4.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V22.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V22.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, (R0)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V21.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V6.S4
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V21.B16, V7.B16
-	VORR V7.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 8(R0)
-	VCMEQ V0.S4, V6.S4, V6.S4
-	VAND V27.B16, V20.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V7.S4
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V20.B16, V8.B16
-	VORR V8.B16, V9.B16, V9.B16
-	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 16(R0)
-	VCMEQ V0.S4, V7.S4, V7.S4
-	VAND V27.B16, V19.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V19.B16, V9.B16
-	VORR V9.B16, V10.B16, V10.B16
-	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 24(R0)
-	VCMEQ V0.S4, V8.S4, V8.S4
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V24.S4, V2.S4, V1.S4
+	VFMLS V23.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V24.S4, V1.S4, V0.S4
 	VFMLS V23.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V2.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V24.S4, V4.S4, V3.S4
+	VFMLS V23.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V24.S4, V3.S4, V0.S4
 	VFMLS V23.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V4.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V5.S4
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, (R0)
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, (R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V4.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 8(R0)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 16(R0)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
 	VORR V4.B16, V7.B16, V7.B16
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(R0)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V8.B16, V8.B16
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
+	VCMEQ V0.S4, V4.S4, V4.S4
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
 	FMOVQ F5, (R1)
 groupback:
@@ -1191,7 +917,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -1212,98 +938,96 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V24.S4, V2.S4, V1.S4
+	VFMLS V23.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V24.S4, V1.S4, V0.S4
 	VFMLS V23.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V2.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V24.S4, V4.S4, V3.S4
+	VFMLS V23.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V24.S4, V3.S4, V0.S4
 	VFMLS V23.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V4.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V5.S4
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 16(RSP)
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
+	FMOVD F7, 24(RSP)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
+	CMP $9, R5
 	BLT grouptailnarrow
 	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V6.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
 	VORR V4.B16, V7.B16, V7.B16
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
+	VCMEQ V0.S4, V4.S4, V4.S4
 grouptailnarrow:
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
 	VUSHR $7, V5.B16, V5.B16
 	FMOVQ F5, 48(RSP)
 grouptailback:
@@ -1357,99 +1081,95 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V10.B16
 	VUMAX V30.S4, V10.S4, V10.S4
 	VADD V29.S4, V10.S4, V10.S4
 	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
 	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V11.B16, V11.B16
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
 	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, (R0)
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
-	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 8(R0)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	WORD $0x4e21694b // fcvtn2 v11.8h, v10.4s
+	FMOVQ F11, (R0)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V27.B16, V8.B16, V0.B16
+	VAND V27.B16, V7.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
+	VAND V26.B16, V4.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V8.B16, V8.B16
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x4e216905 // fcvtn2 v5.8h, v8.4s
+	FMOVQ F5, 16(R0)
 	VCMEQ V0.S4, V4.S4, V4.S4
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
 laneback:
@@ -1463,7 +1183,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -1484,7 +1204,7 @@ piece15:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1509,7 +1229,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -1534,106 +1254,104 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V10.B16
 	VUMAX V30.S4, V10.S4, V10.S4
 	VADD V29.S4, V10.S4, V10.S4
 	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
 	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V11.B16, V11.B16
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
 	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
 	FMOVD F11, 16(RSP)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
-	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 24(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 24(RSP)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V7.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
+	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V0.B16
+	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V4.S4
 	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
+	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	VCMEQ V0.S4, V4.S4, V4.S4
 lanetailnarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 48(RSP)
 lanetailback:
@@ -1676,310 +1394,298 @@ piece32:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VAND V27.B16, V1.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
 	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 16(R0)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(R0)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R1)
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, (R1)
 	B groupback
 grouptailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VAND V27.B16, V1.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 32(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
+	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 grouptailrarenarrow:
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, 48(RSP)
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	VUSHR $7, V3.B16, V3.B16
+	FMOVQ F3, 48(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
 	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 8(R0)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 16(R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
+	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
+	FMOVQ F6, (R0)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
 	VAND V26.B16, V6.B16, V7.B16
 	VUMAX V30.S4, V7.S4, V7.S4
 	VADD V29.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 24(R0)
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R1)
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4e216928 // fcvtn2 v8.8h, v9.4s
+	FMOVQ F8, 16(R0)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R1)
 	B laneback
 lanetailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
 	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 16(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 24(RSP)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
 	VAND V26.B16, V6.B16, V7.B16
 	VUMAX V30.S4, V7.S4, V7.S4
 	VADD V29.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 32(RSP)
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
 	FMOVD F8, 40(RSP)
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
 lanetailrarenarrow:
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, 48(RSP)
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, 48(RSP)
 	B lanetailback
 
 // func FakeQuantizeFpBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
@@ -1988,7 +1694,7 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 table
 	// per group: V23 scale, V22 recip
-	// vector registers in use at once: 24
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -2017,223 +1723,88 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V22.S4, V0.S4, V21.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V22.S4, V0.S4, V20.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V22.S4, V0.S4, V19.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V22.S4, V0.S4, V18.S4
-groupahead:
-	FMOVD 32(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V1.S4
-	FMOVD 40(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V2.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V2.S4
-	FMOVD 48(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V3.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V3.S4
-	FMOVD 56(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V4.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V4.S4
-	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
-	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V21.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V21.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, (R0)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V20.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V6.S4
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V20.B16, V7.B16
-	VORR V7.B16, V8.B16, V8.B16
-	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 8(R0)
-	VCMEQ V0.S4, V6.S4, V6.S4
-	VAND V27.B16, V19.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V7.S4
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V19.B16, V8.B16
-	VORR V8.B16, V9.B16, V9.B16
-	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	FMOVD F9, 16(R0)
-	VCMEQ V0.S4, V7.S4, V7.S4
-	VAND V27.B16, V18.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V18.B16, V9.B16
-	VORR V9.B16, V10.B16, V10.B16
-	WORD $0x6e37dd4a // fmul v10.4s, v10.4s, v23.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 24(R0)
-	VCMEQ V0.S4, V8.S4, V8.S4
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V24.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V21.B16
-	VMOV V2.B16, V20.B16
-	VMOV V3.B16, V19.B16
-	VMOV V4.B16, V18.B16
-	ADD $32, R0, R0
-	ADD $2, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V23.S4, V2.S4, V1.S4
+	VFMLS V22.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V23.S4, V1.S4, V0.S4
 	VFMLS V22.S4, V0.S4, V1.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V2.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V2.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R2), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e36dc64 // fmul v4.4s, v3.4s, v22.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V23.S4, V4.S4, V3.S4
+	VFMLS V22.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V23.S4, V3.S4, V0.S4
 	VFMLS V22.S4, V0.S4, V3.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V4.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V5.S4
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, (R0)
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, (R0)
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V4.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 8(R0)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 16(R0)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
 	VORR V4.B16, V7.B16, V7.B16
 	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(R0)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
+	VCMEQ V0.S4, V1.S4, V1.S4
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V8.B16, V8.B16
+	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
+	VCMEQ V0.S4, V4.S4, V4.S4
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
 	VAND V24.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -2248,7 +1819,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -2269,98 +1840,96 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V23.S4, V2.S4, V1.S4
+	VFMLS V22.S4, V1.S4, V2.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V23.S4, V1.S4, V0.S4
 	VFMLS V22.S4, V0.S4, V1.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V2.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V2.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e36dc64 // fmul v4.4s, v3.4s, v22.4s
+	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
+	VFMLA V23.S4, V4.S4, V3.S4
+	VFMLS V22.S4, V3.S4, V4.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
 	VFMLA V23.S4, V3.S4, V0.S4
 	VFMLS V22.S4, V0.S4, V3.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V4.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
+	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V1.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V5.S4
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V7.B16, V7.B16
 	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 16(RSP)
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(RSP)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	CMP $9, R5
-	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
+	VAND V27.B16, V1.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V2.S4
 	VAND V26.B16, V2.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
 	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
+	FMOVD F7, 24(RSP)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $13, R5
+	CMP $9, R5
 	BLT grouptailnarrow
 	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V6.B16
+	VUMIN V28.S4, V0.S4, V1.S4
+	VAND V26.B16, V1.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
+	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V4.B16, V4.B16
 	VORR V4.B16, V7.B16, V7.B16
 	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
+	VCMEQ V0.S4, V1.S4, V1.S4
+	CMP $13, R5
+	BLT grouptailnarrow
+	VAND V27.B16, V3.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V4.S4
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
+	VCMEQ V0.S4, V4.S4, V4.S4
 grouptailnarrow:
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
+	VUZP1 V2.H8, V5.H8, V5.H8
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V5.B16, V5.B16
 	VAND V24.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -2414,99 +1983,95 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R4), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ (R3), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R4), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V10.B16
 	VUMAX V30.S4, V10.S4, V10.S4
 	VADD V29.S4, V10.S4, V10.S4
 	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
 	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V11.B16, V11.B16
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
 	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, (R0)
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
-	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 8(R0)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(R0)
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	WORD $0x4e21694b // fcvtn2 v11.8h, v10.4s
+	FMOVQ F11, (R0)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V27.B16, V8.B16, V0.B16
+	VAND V27.B16, V7.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	VCMEQ V0.S4, V2.S4, V2.S4
+	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(R0)
+	VAND V26.B16, V4.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V8.B16, V8.B16
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x4e216905 // fcvtn2 v5.8h, v8.4s
+	FMOVQ F5, 16(R0)
 	VCMEQ V0.S4, V4.S4, V4.S4
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VAND V24.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -2523,7 +2088,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
@@ -2544,7 +2109,7 @@ piece12:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -2569,7 +2134,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -2594,106 +2159,104 @@ piece20:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece21:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V4.S4, V3.S4, V1.S4
+	VFMLS V2.S4, V1.S4, V3.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 112(RSP), F5
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	VFMLA V5.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 192(RSP), F6
+	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F8
+	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
+	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V7.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
+	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
 	FMOVQ 144(RSP), F9
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
+	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V6.S4
+	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
+	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V2.B16, V0.B16
+	VAND V27.B16, V3.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V1.S4
 	VAND V26.B16, V1.B16, V10.B16
 	VUMAX V30.S4, V10.S4, V10.S4
 	VADD V29.S4, V10.S4, V10.S4
 	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
 	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	VAND V25.B16, V3.B16, V3.B16
+	VORR V3.B16, V11.B16, V11.B16
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
 	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
 	FMOVD F11, 16(RSP)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d44a // fadd v10.4s, v2.4s, v3.4s
-	WORD $0x4ea3d54a // fsub v10.4s, v10.4s, v3.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 24(RSP)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	CMP $9, R5
-	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
+	VAND V27.B16, V2.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V3.S4
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
+	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	VAND V25.B16, V2.B16, V2.B16
+	VORR V2.B16, V10.B16, V10.B16
+	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 24(RSP)
+	VCMEQ V0.S4, V3.S4, V3.S4
+	CMP $9, R5
+	BLT lanetailnarrow
+	VAND V27.B16, V7.B16, V0.B16
+	VUMIN V28.S4, V0.S4, V2.S4
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	VAND V25.B16, V7.B16, V7.B16
+	VORR V7.B16, V5.B16, V5.B16
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
-	VCMEQ V0.S4, V3.S4, V3.S4
+	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V8.B16, V0.B16
+	VAND V27.B16, V6.B16, V0.B16
 	VUMIN V28.S4, V0.S4, V4.S4
 	VAND V26.B16, V4.B16, V5.B16
 	VUMAX V30.S4, V5.S4, V5.S4
 	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
+	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	VAND V25.B16, V6.B16, V6.B16
+	VORR V6.B16, V7.B16, V7.B16
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	VCMEQ V0.S4, V4.S4, V4.S4
 lanetailnarrow:
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V1.B16, V1.B16
 	VAND V24.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -2736,320 +2299,308 @@ copied26:
 laneend:
 	RET
 grouprare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e37dc84 // fmul v4.4s, v4.4s, v23.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 8(R0)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e37dcc6 // fmul v6.4s, v6.4s, v23.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 16(R0)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(R0)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V24.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000022 // str h2, [x1]
-	B groupback
-grouptailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
-	WORD $0x4e23d444 // fadd v4.4s, v2.4s, v3.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	WORD $0x6e37dc84 // fmul v4.4s, v4.4s, v23.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf423 // fmin v3.4s, v1.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	CMP $9, R5
-	BLT grouptailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e37dcc6 // fmul v6.4s, v6.4s, v23.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 32(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf425 // fmin v5.4s, v1.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-grouptailrarenarrow:
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V24.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d0063e2 // str h2, [sp, #48]
-	B grouptailback
-lanerare:
-	FMOVD (R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e37fc21 // fdiv v1.4s, v1.4s, v23.4s
+	VAND V27.B16, V1.B16, V2.B16
 	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, (R0)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVD 8(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 8(R0)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVD 16(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 32(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	WORD $0x6e37dcc6 // fmul v6.4s, v6.4s, v23.4s
+	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	FMOVQ F5, (R0)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e37fc21 // fdiv v1.4s, v1.4s, v23.4s
+	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 16(R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVD 24(R2), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
+	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
 	VAND V25.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 24(R0)
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
+	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
 	VAND V24.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d000023 // str h3, [x1]
-	B laneback
-lanetailrare:
-	FMOVD 64(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
+	B groupback
+grouptailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e37fc21 // fdiv v1.4s, v1.4s, v23.4s
+	VAND V27.B16, V1.B16, V2.B16
 	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
 	VAND V26.B16, V3.B16, V4.B16
 	VUMAX V30.S4, V4.S4, V4.S4
 	VADD V29.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 72(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf444 // fmin v4.4s, v2.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
+	VAND V26.B16, V2.B16, V4.B16
+	VUMAX V30.S4, V4.S4, V4.S4
+	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(RSP)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
+	VORR V0.B16, V5.B16, V5.B16
+	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 24(RSP)
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
-	BLT lanetailrarenarrow
-	FMOVD 80(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 128(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	BLT grouptailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e37fc21 // fdiv v1.4s, v1.4s, v23.4s
+	VAND V27.B16, V1.B16, V4.B16
+	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
 	VAND V26.B16, V5.B16, V6.B16
 	VUMAX V30.S4, V6.S4, V6.S4
 	VADD V29.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 88(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 144(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf446 // fmin v6.4s, v2.4s, v28.4s
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
+	VAND V27.B16, V0.B16, V1.B16
+	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
+	VAND V26.B16, V4.B16, V6.B16
+	VUMAX V30.S4, V6.S4, V6.S4
+	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 40(RSP)
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-lanetailrarenarrow:
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
+	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+grouptailrarenarrow:
+	VUZP1 V2.H8, V3.H8, V3.H8
+	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
 	VAND V24.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	WORD $0x7d0063e3 // str h3, [sp, #48]
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
+	FMOVQ F6, (R0)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
+	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4e216928 // fcvtn2 v8.8h, v9.4s
+	FMOVQ F8, 16(R0)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VAND V24.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000024 // str h4, [x1]
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 96(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V3.B16
+	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
+	VAND V26.B16, V4.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 16(RSP)
+	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
+	VAND V26.B16, V3.B16, V5.B16
+	VUMAX V30.S4, V5.S4, V5.S4
+	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 24(RSP)
+	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	VAND V27.B16, V1.B16, V5.B16
+	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
+	VAND V26.B16, V6.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V1.B16, V1.B16
+	VORR V1.B16, V8.B16, V8.B16
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 32(RSP)
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	VAND V27.B16, V0.B16, V2.B16
+	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
+	VAND V26.B16, V5.B16, V7.B16
+	VUMAX V30.S4, V7.S4, V7.S4
+	VADD V29.S4, V7.S4, V7.S4
+	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
+	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V25.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	FMOVD F8, 40(RSP)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+lanetailrarenarrow:
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V4.B16, V4.B16
+	VAND V24.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d0063e4 // str h4, [sp, #48]
 	B lanetailback

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -37,112 +37,6 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLS V23.S4, V0.S4, V22.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V23.S4, V0.S4, V21.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V23.S4, V0.S4, V20.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V23.S4, V0.S4, V19.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V2.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V3.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V4.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V22.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V22.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	FMOVQ F0, (R0)
-	VAND V27.B16, V21.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V21.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 16(R0)
-	VAND V27.B16, V20.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V20.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 32(R0)
-	VAND V27.B16, V19.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V19.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	FMOVQ F0, 48(R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
@@ -222,7 +116,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -446,7 +340,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -471,7 +365,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -496,7 +390,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -874,7 +768,7 @@ TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
-	// vector registers in use at once: 23
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -902,122 +796,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R2), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLS V23.S4, V0.S4, V22.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V23.S4, V0.S4, V21.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V23.S4, V0.S4, V20.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V23.S4, V0.S4, V19.S4
-groupahead:
-	FMOVQ 64(R2), F0
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V1.S4
-	FMOVQ 80(R2), F0
-	WORD $0x6e37dc02 // fmul v2.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V2.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V2.S4
-	FMOVQ 96(R2), F0
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V3.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V3.S4
-	FMOVQ 112(R2), F0
-	WORD $0x6e37dc04 // fmul v4.4s, v0.4s, v23.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V4.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V4.S4
-	WORD $0x4e35f6c0 // fmax v0.4s, v22.4s, v21.4s
-	WORD $0x4e33f685 // fmax v5.4s, v20.4s, v19.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V22.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V22.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	FMOVQ F7, (R0)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V21.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V6.S4
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V21.B16, V7.B16
-	VORR V7.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	FMOVQ F8, 16(R0)
-	VCMEQ V0.S4, V6.S4, V6.S4
-	VAND V27.B16, V20.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V7.S4
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V20.B16, V8.B16
-	VORR V8.B16, V9.B16, V9.B16
-	WORD $0x6e38dd29 // fmul v9.4s, v9.4s, v24.4s
-	FMOVQ F9, 32(R0)
-	VCMEQ V0.S4, V7.S4, V7.S4
-	VAND V27.B16, V19.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V19.B16, V9.B16
-	VORR V9.B16, V10.B16, V10.B16
-	WORD $0x6e38dd4a // fmul v10.4s, v10.4s, v24.4s
-	FMOVQ F10, 48(R0)
-	VCMEQ V0.S4, V8.S4, V8.S4
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R1)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $64, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
@@ -1107,7 +885,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1369,7 +1147,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1394,7 +1172,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -1419,7 +1197,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -1860,7 +1638,7 @@ TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 table
 	// per group: V23 scale, V22 recip
-	// vector registers in use at once: 24
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
@@ -1889,125 +1667,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R2), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V22.S4, V0.S4, V21.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V22.S4, V0.S4, V20.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V22.S4, V0.S4, V19.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V22.S4, V0.S4, V18.S4
-groupahead:
-	FMOVQ 64(R2), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V1.S4
-	FMOVQ 80(R2), F0
-	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V2.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V2.S4
-	FMOVQ 96(R2), F0
-	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V3.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V3.S4
-	FMOVQ 112(R2), F0
-	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V4.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V4.S4
-	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
-	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V27.B16, V21.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V21.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	FMOVQ F7, (R0)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V20.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V6.S4
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V20.B16, V7.B16
-	VORR V7.B16, V8.B16, V8.B16
-	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
-	FMOVQ F8, 16(R0)
-	VCMEQ V0.S4, V6.S4, V6.S4
-	VAND V27.B16, V19.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V7.S4
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V19.B16, V8.B16
-	VORR V8.B16, V9.B16, V9.B16
-	WORD $0x6e37dd29 // fmul v9.4s, v9.4s, v23.4s
-	FMOVQ F9, 32(R0)
-	VCMEQ V0.S4, V7.S4, V7.S4
-	VAND V27.B16, V18.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V8.S4
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V18.B16, V9.B16
-	VORR V9.B16, V10.B16, V10.B16
-	WORD $0x6e37dd4a // fmul v10.4s, v10.4s, v23.4s
-	FMOVQ F10, 48(R0)
-	VCMEQ V0.S4, V8.S4, V8.S4
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V5.B16, V5.B16
-	VAND V24.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
-	VMOV V1.B16, V21.B16
-	VMOV V2.B16, V20.B16
-	VMOV V3.B16, V19.B16
-	VMOV V4.B16, V18.B16
-	ADD $64, R0, R0
-	ADD $2, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
@@ -2100,7 +1759,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -2365,7 +2024,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -2390,7 +2049,7 @@ piece12:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -2415,7 +2074,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)

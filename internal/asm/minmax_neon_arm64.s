@@ -100,7 +100,7 @@ groupend:
 	WORD $0x4eb9f741 // fmin v1.4s, v26.4s, v25.4s
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
 	WORD $0x6eb0f800 // fminv s0, v0.4s
-	VMOVI $0, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e37f702 // fmax v2.4s, v24.4s, v23.4s
 	WORD $0x4e35f6c3 // fmax v3.4s, v22.4s, v21.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -176,7 +176,7 @@ tree4loop:
 	VUZP1 V3.S4, V2.S4, V0.S4
 	VUZP2 V3.S4, V2.S4, V2.S4
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	FMOVQ F4, (R1)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -300,7 +300,7 @@ tree8loop:
 	VUZP1 V3.S4, V2.S4, V0.S4
 	VUZP2 V3.S4, V2.S4, V2.S4
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	FMOVQ F4, (R1)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -520,7 +520,7 @@ tree16loop:
 	VUZP1 V3.S4, V2.S4, V0.S4
 	VUZP2 V3.S4, V2.S4, V2.S4
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	FMOVQ F4, (R1)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -570,20 +570,18 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVD (R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ea0f79c // fmin v28.4s, v28.4s, v0.4s
-	WORD $0x4e20f718 // fmax v24.4s, v24.4s, v0.4s
-	FMOVD 8(R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea1f79c // fmin v28.4s, v28.4s, v1.4s
+	WORD $0x4e21f718 // fmax v24.4s, v24.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
 	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
-	FMOVD 16(R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ea0f75a // fmin v26.4s, v26.4s, v0.4s
-	WORD $0x4e20f6d6 // fmax v22.4s, v22.4s, v0.4s
-	FMOVD 24(R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea1f75a // fmin v26.4s, v26.4s, v1.4s
+	WORD $0x4e21f6d6 // fmax v22.4s, v22.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
 	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
 	ADD $32, R0, R0
@@ -613,20 +611,18 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 16(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ea0f79c // fmin v28.4s, v28.4s, v0.4s
-	WORD $0x4e20f718 // fmax v24.4s, v24.4s, v0.4s
-	FMOVD 24(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 16(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea1f79c // fmin v28.4s, v28.4s, v1.4s
+	WORD $0x4e21f718 // fmax v24.4s, v24.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
 	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4ea0f75a // fmin v26.4s, v26.4s, v0.4s
-	WORD $0x4e20f6d6 // fmax v22.4s, v22.4s, v0.4s
-	FMOVD 40(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea1f75a // fmin v26.4s, v26.4s, v1.4s
+	WORD $0x4e21f6d6 // fmax v22.4s, v22.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
 	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
 	ADD R3<<1, R0, R0
@@ -635,7 +631,7 @@ groupend:
 	WORD $0x4eb9f741 // fmin v1.4s, v26.4s, v25.4s
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
 	WORD $0x6eb0f800 // fminv s0, v0.4s
-	VMOVI $0, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e37f702 // fmax v2.4s, v24.4s, v23.4s
 	WORD $0x4e35f6c3 // fmax v3.4s, v22.4s, v21.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -653,85 +649,77 @@ tree4:
 	CMP $4, R4
 	BLT tree4end
 tree4loop:
-	FMOVD (R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVD 8(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 16(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 24(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 32(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVD 40(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 48(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 56(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVD 64(R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVD 72(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 80(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 88(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 96(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVD 104(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 112(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 120(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	FMOVQ F4, (R1)
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
 	ADD $128, R0, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -745,149 +733,133 @@ tree8:
 	CMP $4, R4
 	BLT tree8end
 tree8loop:
-	FMOVD (R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVD 8(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 16(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 24(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 32(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 40(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 48(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 56(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 64(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVD 72(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 80(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 88(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 96(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 104(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 112(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 120(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVD 128(R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVD 136(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 144(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 152(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 160(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 168(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 176(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 184(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 192(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVD 200(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 208(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 216(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 224(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 232(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 240(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 248(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 80(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 128(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 144(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 192(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 208(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 224(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 240(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	FMOVQ F4, (R1)
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
 	ADD $256, R0, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -901,277 +873,245 @@ tree16:
 	CMP $4, R4
 	BLT tree16end
 tree16loop:
-	FMOVD (R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVD 8(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 16(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 24(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 32(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 40(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 48(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 56(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 64(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 72(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 80(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 88(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 96(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 104(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 112(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 120(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 128(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVD 136(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ (R0), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 144(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 152(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 160(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 168(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 176(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 184(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 192(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 200(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 208(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 216(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 224(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 232(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 240(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 248(R0), F3
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVD 256(R0), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVD 264(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 272(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 280(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 288(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 296(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 304(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 312(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 320(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 328(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 336(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 344(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 352(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 360(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 368(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 376(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 384(R0), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVD 392(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 400(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 408(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 416(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 424(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 432(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 440(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 448(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 456(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 464(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 472(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 480(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 488(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 496(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 504(R0), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 128(R0), F0
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 144(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 160(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 176(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 192(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 208(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 224(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 240(R0), F0
+	WORD $0x0e217805 // fcvtl v5.4s, v0.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 256(R0), F1
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 272(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 288(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 304(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 320(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 336(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 352(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 368(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 384(R0), F1
+	WORD $0x0e217825 // fcvtl v5.4s, v1.4h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 400(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 416(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 432(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 448(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 464(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 480(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 496(R0), F1
+	WORD $0x0e217827 // fcvtl v7.4s, v1.4h
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	FMOVQ F4, (R1)
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
 	ADD $512, R0, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -1217,24 +1157,18 @@ groups:
 	CMP $16, R3
 	BLT grouptail
 grouploop:
-	FMOVD (R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4ea0f79c // fmin v28.4s, v28.4s, v0.4s
-	WORD $0x4e20f718 // fmax v24.4s, v24.4s, v0.4s
-	FMOVD 8(R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea1f79c // fmin v28.4s, v28.4s, v1.4s
+	WORD $0x4e21f718 // fmax v24.4s, v24.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
 	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
-	FMOVD 16(R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4ea0f75a // fmin v26.4s, v26.4s, v0.4s
-	WORD $0x4e20f6d6 // fmax v22.4s, v22.4s, v0.4s
-	FMOVD 24(R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea1f75a // fmin v26.4s, v26.4s, v1.4s
+	WORD $0x4e21f6d6 // fmax v22.4s, v22.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
 	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
 	ADD $32, R0, R0
@@ -1264,24 +1198,18 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 16(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4ea0f79c // fmin v28.4s, v28.4s, v0.4s
-	WORD $0x4e20f718 // fmax v24.4s, v24.4s, v0.4s
-	FMOVD 24(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 16(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea1f79c // fmin v28.4s, v28.4s, v1.4s
+	WORD $0x4e21f718 // fmax v24.4s, v24.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
 	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
-	FMOVD 32(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	WORD $0x4ea0f75a // fmin v26.4s, v26.4s, v0.4s
-	WORD $0x4e20f6d6 // fmax v22.4s, v22.4s, v0.4s
-	FMOVD 40(RSP), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
+	FMOVQ 32(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x4ea1f75a // fmin v26.4s, v26.4s, v1.4s
+	WORD $0x4e21f6d6 // fmax v22.4s, v22.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
 	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
 	ADD R3<<1, R0, R0
@@ -1290,7 +1218,7 @@ groupend:
 	WORD $0x4eb9f741 // fmin v1.4s, v26.4s, v25.4s
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
 	WORD $0x6eb0f800 // fminv s0, v0.4s
-	VMOVI $0, V1.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e37f702 // fmax v2.4s, v24.4s, v23.4s
 	WORD $0x4e35f6c3 // fmax v3.4s, v22.4s, v21.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
@@ -1308,101 +1236,77 @@ tree4:
 	CMP $4, R4
 	BLT tree4end
 tree4loop:
-	FMOVD (R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVD 8(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 16(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 24(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 32(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVD 40(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 48(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 56(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVD 64(R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVD 72(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 80(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 88(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 96(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVD 104(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 112(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 120(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 64(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 80(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 96(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 112(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	FMOVQ F4, (R1)
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
 	ADD $128, R0, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -1416,181 +1320,133 @@ tree8:
 	CMP $4, R4
 	BLT tree8end
 tree8loop:
-	FMOVD (R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVD 8(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 16(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 24(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 32(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 40(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 48(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 56(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 64(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVD 72(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 80(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 88(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 96(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 104(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 112(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 120(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVD 128(R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVD 136(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 144(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 152(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 160(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 168(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 176(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 184(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 192(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVD 200(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 208(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 216(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 224(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 232(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 240(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 248(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 80(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 128(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 144(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 160(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 176(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 192(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 208(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 224(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 240(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	FMOVQ F4, (R1)
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
 	ADD $256, R0, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -1604,341 +1460,245 @@ tree16:
 	CMP $4, R4
 	BLT tree16end
 tree16loop:
-	FMOVD (R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVD 8(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 16(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 24(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 32(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 40(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 48(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 56(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 64(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 72(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 80(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 88(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 96(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 104(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 112(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 120(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 128(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVD 136(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f424 // fmin v4.4s, v1.4s, v3.4s
+	FMOVQ (R0), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f422 // fmin v2.4s, v1.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 144(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 152(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 160(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 64(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 168(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 80(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 176(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 96(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 184(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 112(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 192(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 200(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 208(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 216(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 224(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 232(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 240(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	FMOVD 248(R0), F3
-	VUXTL V3.H4, V3.S4
-	VSHL $16, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	VUZP1 V4.S4, V2.S4, V3.S4
-	VUZP2 V4.S4, V2.S4, V2.S4
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
-	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	FMOVD 256(R0), F0
-	VUXTL V0.H4, V0.S4
-	VSHL $16, V0.S4, V0.S4
-	FMOVD 264(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f404 // fmin v4.4s, v0.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 272(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 280(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 288(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 296(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 304(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 312(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 320(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 328(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 336(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 344(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 352(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 360(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 368(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 376(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	FMOVD 384(R0), F1
-	VUXTL V1.H4, V1.S4
-	VSHL $16, V1.S4, V1.S4
-	FMOVD 392(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f426 // fmin v6.4s, v1.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 400(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 408(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 416(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 424(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 432(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 440(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 448(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 456(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 464(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 472(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 480(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 488(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 496(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	FMOVD 504(R0), F5
-	VUXTL V5.H4, V5.S4
-	VSHL $16, V5.S4, V5.S4
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	VUZP1 V6.S4, V4.S4, V5.S4
-	VUZP2 V6.S4, V4.S4, V4.S4
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	VUZP1 V5.S4, V3.S4, V4.S4
-	VUZP2 V5.S4, V3.S4, V3.S4
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	VUZP1 V1.S4, V0.S4, V3.S4
-	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	FMOVQ 128(R0), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f464 // fmin v4.4s, v3.4s, v0.4s
 	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
-	VUZP1 V3.S4, V2.S4, V0.S4
-	VUZP2 V3.S4, V2.S4, V2.S4
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	VMOVI $0, V1.B16
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	FMOVQ 144(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 160(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 176(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 192(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 208(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 224(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	FMOVQ 240(R0), F0
+	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e20f463 // fmax v3.4s, v3.4s, v0.4s
+	VUZP1 V4.S4, V2.S4, V0.S4
+	VUZP2 V4.S4, V2.S4, V2.S4
+	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	VUZP1 V3.S4, V1.S4, V2.S4
+	VUZP2 V3.S4, V1.S4, V1.S4
+	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
+	FMOVQ 256(R0), F1
+	WORD $0x2e613823 // shll v3.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f464 // fmin v4.4s, v3.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 272(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 288(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 304(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 320(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 336(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 352(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 368(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
+	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f484 // fmin v4.4s, v4.4s, v1.4s
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	FMOVQ 384(R0), F1
+	WORD $0x2e613825 // shll v5.4s, v1.4h, #16
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4a6 // fmin v6.4s, v5.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 400(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 416(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 432(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 448(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 464(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 480(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	FMOVQ 496(R0), F1
+	WORD $0x2e613827 // shll v7.4s, v1.4h, #16
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
+	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
+	VUZP1 V6.S4, V4.S4, V1.S4
+	VUZP2 V6.S4, V4.S4, V4.S4
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	VUZP1 V1.S4, V0.S4, V4.S4
+	VUZP2 V1.S4, V0.S4, V0.S4
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	VUZP1 V5.S4, V3.S4, V0.S4
+	VUZP2 V5.S4, V3.S4, V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	VUZP1 V0.S4, V2.S4, V1.S4
+	VUZP2 V0.S4, V2.S4, V2.S4
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	FMOVQ F4, (R1)
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	FMOVQ F1, (R2)
 	ADD $512, R0, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -2004,7 +1764,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 16(RSP)
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
@@ -2029,7 +1789,7 @@ piece3:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece4:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -2054,7 +1814,7 @@ piece7:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece8:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -2079,7 +1839,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)

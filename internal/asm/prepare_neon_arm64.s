@@ -59,7 +59,7 @@ laneloop:
 	BGE laneloop
 lanetail:
 	CBZ R2, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)

@@ -10,7 +10,7 @@ TEXT ·QuantizeInt8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
 	// per group: V26 scale, V25 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -37,121 +37,44 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V25.S4, V0.S4, V24.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V25.S4, V0.S4, V23.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e21ab00 // fcvtns v0.4s, v24.4s
-	WORD $0x4e21aae5 // fcvtns v5.4s, v23.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e21aac5 // fcvtns v5.4s, v22.4s
-	WORD $0x4e21aaa6 // fcvtns v6.4s, v21.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e37f706 // fmax v6.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c7 // fmax v7.4s, v22.4s, v21.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V5.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc06 // fmul v6.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, (R0)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -160,7 +83,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -181,52 +104,50 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e39dc87 // fmul v7.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V7.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -259,53 +180,51 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVD 24(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F6
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, (R0)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -316,7 +235,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -337,7 +256,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -362,7 +281,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -387,60 +306,58 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 160(RSP), F7
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VFMLS V6.S4, V8.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V8.S4
+	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
+	VFMLS V6.S4, V9.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -463,246 +380,238 @@ piece24:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B groupback
 grouptailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	CMP $5, R4
 	BLT grouptailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R4
 	BLT grouptailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
 	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 48(R2), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B laneback
 lanetailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	CMP $5, R4
 	BLT lanetailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R4
 	BLT lanetailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	FMOVQ 112(RSP), F7
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	FMOVQ 96(RSP), F7
 	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B lanetailback
 
 // func QuantizeZeroPointInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
@@ -711,7 +620,7 @@ TEXT ·QuantizeZeroPointInt8F16NEON(SB), NOSPLIT, $248-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
 	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
-	// vector registers in use at once: 20
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -742,125 +651,46 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V25.S4, V0.S4, V20.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V25.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
-	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
-	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
-	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
-	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
-	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e770c42 // sqadd v2.8h, v2.8h, v23.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V5.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc06 // fmul v6.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, (R0)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -869,7 +699,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -890,54 +720,52 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R5
 	BLT grouptailnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e39dc87 // fmul v7.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V7.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -971,63 +799,61 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R3), F3
 	FMOVQ 16(R4), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F5
-	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVD 24(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V3.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
-	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
+	VFMLS V3.S4, V8.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F9
+	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
+	VFMLS V3.S4, V10.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
+	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, (R0)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -1039,7 +865,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -1060,7 +886,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1085,7 +911,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -1110,7 +936,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
@@ -1135,70 +961,68 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	FMOVQ 192(RSP), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	CMP $5, R5
 	BLT lanetailnarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F5
+	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F5
-	FMOVQ 160(RSP), F8
-	FMOVQ 224(RSP), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V5.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F8
+	FMOVQ 160(RSP), F9
+	FMOVQ 224(RSP), F10
+	WORD $0x6e29dc6b // fmul v11.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V11.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V11.S4
+	WORD $0x4e21a963 // fcvtns v3.4s, v11.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F8
-	FMOVQ 176(RSP), F11
+	FMOVQ 176(RSP), F9
 	FMOVQ 240(RSP), F12
-	WORD $0x6e2bdcad // fmul v13.4s, v5.4s, v11.4s
-	VFMLS V8.S4, V13.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V13.S4
-	WORD $0x4e21a9a5 // fcvtns v5.4s, v13.4s
+	WORD $0x6e29dc4d // fmul v13.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V13.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V13.S4
+	WORD $0x4e21a9a2 // fcvtns v2.4s, v13.4s
 lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61498a // sqxtn2 v10.8h, v12.4s
+	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e2df56b // fmax v11.4s, v11.4s, v13.4s
+	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
+	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1221,268 +1045,260 @@ piece28:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21db04 // scvtf v4.4s, v24.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B groupback
 grouptailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21db04 // scvtf v4.4s, v24.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	CMP $5, R5
 	BLT grouptailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
 	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc4 // scvtf v4.4s, v30.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	FMOVQ 16(R4), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
 	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R4), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R4), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R4), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B laneback
 lanetailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 192(RSP), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F5
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4e21dbc4 // scvtf v4.4s, v30.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F5
-	FMOVQ 224(RSP), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e218866 // frintn v6.4s, v3.4s
+	WORD $0x4ea7d488 // fsub v8.4s, v4.4s, v7.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea7d4a8 // fsub v8.4s, v5.4s, v7.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V3.B16, V3.B16
 	CMP $13, R5
 	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F6
 	FMOVQ 240(RSP), F7
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	VAND V6.B16, V2.B16, V2.B16
 lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	FMOVQ F1, 16(RSP)
 	B lanetailback
 
 // func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
@@ -1491,7 +1307,7 @@ TEXT ·QuantizeMinvalInt8F16NEON(SB), NOSPLIT, $248-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowS8, V0 Narrow16, V26 NarrowS8
 	// per group: V25 scale, V24 recip, V23 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1520,137 +1336,50 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V0.S4, V22.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V24.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
+	VFMLS V25.S4, V5.S4, V4.S4
+	VFMLA V24.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
-	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
-	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
-	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
-	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc44 // fmul v4.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V5.S4
-	VFMLA V24.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x6e38dc06 // fmul v6.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V6.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouprare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
-	FMOVQ F0, (R0)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e3c6421 // smax v1.16b, v1.16b, v28.16b
+	WORD $0x4e3a6c21 // smin v1.16b, v1.16b, v26.16b
+	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -1659,7 +1388,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -1680,58 +1409,56 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
+	VFMLS V25.S4, V6.S4, V5.S4
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R5
 	BLT grouptailnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e38dcc7 // fmul v7.4s, v6.4s, v24.4s
-	VFMLS V25.S4, V7.S4, V6.S4
-	VFMLA V24.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e38dc87 // fmul v7.4s, v4.4s, v24.4s
+	VFMLS V25.S4, V7.S4, V4.S4
+	VFMLA V24.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouptailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e3c6421 // smax v1.16b, v1.16b, v28.16b
+	WORD $0x4e3a6c21 // smin v1.16b, v1.16b, v26.16b
+	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1765,63 +1492,61 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
 	FMOVQ 16(R4), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVD 24(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F6
+	FMOVQ 32(R4), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS lanerare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
-	FMOVQ F0, (R0)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e3c6421 // smax v1.16b, v1.16b, v28.16b
+	WORD $0x4e3a6c21 // smin v1.16b, v1.16b, v26.16b
+	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -1833,7 +1558,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -1854,7 +1579,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -1879,7 +1604,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -1904,7 +1629,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
@@ -1929,70 +1654,68 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	FMOVQ 192(RSP), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	CMP $5, R5
 	BLT lanetailnarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
+	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 160(RSP), F7
+	FMOVQ 224(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VFMLS V6.S4, V8.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V8.S4
+	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
+	FMOVQ 176(RSP), F7
 	FMOVQ 240(RSP), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
+	VFMLS V6.S4, V9.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e7d0c63 // sqadd v3.8h, v3.8h, v29.8h
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS lanetailrare
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e3c6421 // smax v1.16b, v1.16b, v28.16b
+	WORD $0x4e3a6c21 // smin v1.16b, v1.16b, v26.16b
+	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2015,262 +1738,254 @@ piece28:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B groupback
 grouptailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
 	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
 	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F5
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
 	FMOVQ 16(R4), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F5
-	FMOVQ 32(R4), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F6
+	FMOVQ 32(R4), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R2), F6
 	FMOVQ 48(R4), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B laneback
 lanetailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 192(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	CMP $5, R5
 	BLT lanetailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F5
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	FMOVQ 112(RSP), F7
-	FMOVQ 240(RSP), F8
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	FMOVQ 96(RSP), F7
+	FMOVQ 224(RSP), F8
 	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
 	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F7
+	FMOVQ 240(RSP), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B lanetailback
 
 // func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
@@ -2279,7 +1994,7 @@ TEXT ·QuantizeUint8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
 	// per group: V26 scale, V25 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2306,121 +2021,44 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V25.S4, V0.S4, V24.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V25.S4, V0.S4, V23.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e21ab00 // fcvtns v0.4s, v24.4s
-	WORD $0x4e21aae5 // fcvtns v5.4s, v23.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e21aac5 // fcvtns v5.4s, v22.4s
-	WORD $0x4e21aaa6 // fcvtns v6.4s, v21.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e37f706 // fmax v6.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c7 // fmax v7.4s, v22.4s, v21.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V5.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc06 // fmul v6.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouprare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	VUMAX V29.B16, V1.B16, V1.B16
+	VUMIN V27.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -2429,7 +2067,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -2450,52 +2088,50 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R4
 	BLT grouptailnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e39dc87 // fmul v7.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V7.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouptailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	VUMAX V29.B16, V1.B16, V1.B16
+	VUMIN V27.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2528,53 +2164,51 @@ lanes:
 	CMP $16, R4
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVD 24(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F6
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS lanerare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUMAX V29.B16, V1.B16, V1.B16
+	VUMIN V27.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -2585,7 +2219,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -2606,7 +2240,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -2631,7 +2265,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -2656,60 +2290,58 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 160(RSP), F7
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VFMLS V6.S4, V8.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V8.S4
+	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
+	VFMLS V6.S4, V9.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS lanetailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	VUMAX V29.B16, V1.B16, V1.B16
+	VUMIN V27.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2732,246 +2364,238 @@ piece24:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B groupback
 grouptailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	CMP $5, R4
 	BLT grouptailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R4
 	BLT grouptailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
 	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 48(R2), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B laneback
 lanetailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	CMP $5, R4
 	BLT lanetailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F5
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R4
 	BLT lanetailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 96(RSP), F6
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R4
-	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	FMOVQ 112(RSP), F7
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	FMOVQ 96(RSP), F7
 	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B lanetailback
 
 // func QuantizeZeroPointUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
@@ -2980,7 +2604,7 @@ TEXT ·QuantizeZeroPointUint8F16NEON(SB), NOSPLIT, $248-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
 	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
-	// vector registers in use at once: 20
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3011,125 +2635,46 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V25.S4, V0.S4, V20.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V25.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
 	VFMLS V26.S4, V3.S4, V0.S4
 	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
-	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
-	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
-	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
-	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
-	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e770c42 // sqadd v2.8h, v2.8h, v23.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V5.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc06 // fmul v6.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouprare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	VUMAX V29.B16, V1.B16, V1.B16
+	VUMIN V27.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -3138,7 +2683,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -3159,54 +2704,52 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
+	VFMLS V26.S4, V2.S4, V1.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
+	VFMLS V26.S4, V3.S4, V0.S4
+	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
+	VFMLS V26.S4, V6.S4, V5.S4
+	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R5
 	BLT grouptailnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e39dc87 // fmul v7.4s, v4.4s, v25.4s
+	VFMLS V26.S4, V7.S4, V4.S4
+	VFMLA V25.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouptailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	VUMAX V29.B16, V1.B16, V1.B16
+	VUMIN V27.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -3240,63 +2783,61 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F5
+	FMOVQ 16(R3), F3
 	FMOVQ 16(R4), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R4), F5
-	WORD $0x6e23dc26 // fmul v6.4s, v1.4s, v3.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVD 24(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F3
-	FMOVQ 48(R3), F8
-	FMOVQ 48(R4), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V3.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e614925 // sqxtn2 v5.8h, v9.4s
-	WORD $0x4e650c21 // sqadd v1.8h, v1.8h, v5.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2af4c6 // fmax v6.4s, v6.4s, v10.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
+	VFMLS V3.S4, V8.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F9
+	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
+	VFMLS V3.S4, V10.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
+	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS lanerare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUMAX V29.B16, V1.B16, V1.B16
+	VUMIN V27.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -3308,7 +2849,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -3329,7 +2870,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -3354,7 +2895,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -3379,7 +2920,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
@@ -3404,70 +2945,68 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x6e22dc04 // fmul v4.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V4.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V4.S4
-	WORD $0x4e21a880 // fcvtns v0.4s, v4.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	FMOVQ 192(RSP), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	CMP $5, R5
 	BLT lanetailnarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F5
+	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F6
-	WORD $0x6e25dc27 // fmul v7.4s, v1.4s, v5.4s
-	VFMLS V2.S4, V7.S4, V1.S4
-	VFMLA V5.S4, V1.S4, V7.S4
-	WORD $0x4e21a8e1 // fcvtns v1.4s, v7.4s
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F5
-	FMOVQ 160(RSP), F8
-	FMOVQ 224(RSP), F9
-	WORD $0x6e28dc4a // fmul v10.4s, v2.4s, v8.4s
-	VFMLS V5.S4, V10.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V10.S4
-	WORD $0x4e21a942 // fcvtns v2.4s, v10.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F8
+	FMOVQ 160(RSP), F9
+	FMOVQ 224(RSP), F10
+	WORD $0x6e29dc6b // fmul v11.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V11.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V11.S4
+	WORD $0x4e21a963 // fcvtns v3.4s, v11.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F8
-	FMOVQ 176(RSP), F11
+	FMOVQ 176(RSP), F9
 	FMOVQ 240(RSP), F12
-	WORD $0x6e2bdcad // fmul v13.4s, v5.4s, v11.4s
-	VFMLS V8.S4, V13.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V13.S4
-	WORD $0x4e21a9a5 // fcvtns v5.4s, v13.4s
+	WORD $0x6e29dc4d // fmul v13.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V13.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V13.S4
+	WORD $0x4e21a9a2 // fcvtns v2.4s, v13.4s
 lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148c3 // sqxtn2 v3.8h, v6.4s
-	WORD $0x4e630c00 // sqadd v0.8h, v0.8h, v3.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
-	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e61498a // sqxtn2 v10.8h, v12.4s
+	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e2df56b // fmax v11.4s, v11.4s, v13.4s
+	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
 	BVS lanetailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	VUMAX V29.B16, V1.B16, V1.B16
+	VUMIN V27.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -3490,268 +3029,260 @@ piece28:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21db04 // scvtf v4.4s, v24.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B groupback
 grouptailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21db04 // scvtf v4.4s, v24.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	CMP $5, R5
 	BLT grouptailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
 	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc4 // scvtf v4.4s, v30.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
+	FMOVQ 16(R4), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
 	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F5
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	VAND V2.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F5
-	FMOVQ 48(R4), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d463 // fsub v3.4s, v3.4s, v6.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R4), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R4), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B laneback
 lanetailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 192(RSP), F2
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
-	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
-	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT lanetailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F2
-	FMOVQ 208(RSP), F5
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4ea5d466 // fsub v6.4s, v3.4s, v5.4s
-	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
-	WORD $0x4ea5d486 // fsub v6.4s, v4.4s, v5.4s
+	WORD $0x4e21dbc4 // scvtf v4.4s, v30.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F5
-	FMOVQ 224(RSP), F6
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e218845 // frintn v5.4s, v2.4s
-	WORD $0x4ea6d467 // fsub v7.4s, v3.4s, v6.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V2.B16, V2.B16
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e218866 // frintn v6.4s, v3.4s
+	WORD $0x4ea7d488 // fsub v8.4s, v4.4s, v7.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea7d4a8 // fsub v8.4s, v5.4s, v7.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V3.B16, V3.B16
 	CMP $13, R5
 	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F6
 	FMOVQ 240(RSP), F7
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
 	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	VAND V6.B16, V2.B16, V2.B16
 lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	FMOVQ F1, 16(RSP)
 	B lanetailback
 
 // func QuantizeMinvalUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
@@ -3760,7 +3291,7 @@ TEXT ·QuantizeMinvalUint8F16NEON(SB), NOSPLIT, $248-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowU8, V0 Narrow16, V26 NarrowU8
 	// per group: V25 scale, V24 recip, V23 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3789,137 +3320,50 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V0.S4, V22.S4
-	FMOVD 8(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVD 16(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-	FMOVD 24(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V24.S4, V0.S4, V19.S4
-groupahead:
-	FMOVD 32(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVD 40(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVD 48(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
 	VFMLS V25.S4, V3.S4, V0.S4
 	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVD 56(R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
+	VFMLS V25.S4, V5.S4, V4.S4
+	VFMLA V24.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
-	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
-	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
-	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
-	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $16, R0, R0
-	ADD $32, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
-grouploop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
-	FMOVD 8(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	FMOVD 16(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc44 // fmul v4.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V4.S4
-	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V5.S4
-	VFMLA V24.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x6e38dc06 // fmul v6.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V6.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouprare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
+	VUMAX V28.B16, V1.B16, V1.B16
+	VUMIN V26.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -3928,7 +3372,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -3949,58 +3393,56 @@ piece3:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece4:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
+	VFMLS V25.S4, V2.S4, V1.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
-	FMOVD 40(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
-	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
+	VFMLS V25.S4, V3.S4, V0.S4
+	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
-	FMOVD 48(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
-	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
+	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
+	VFMLS V25.S4, V6.S4, V5.S4
+	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R5
 	BLT grouptailnarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e38dcc7 // fmul v7.4s, v6.4s, v24.4s
-	VFMLS V25.S4, V7.S4, V6.S4
-	VFMLA V24.S4, V6.S4, V7.S4
-	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
+	WORD $0x6e38dc87 // fmul v7.4s, v4.4s, v24.4s
+	VFMLS V25.S4, V7.S4, V4.S4
+	VFMLA V24.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
-	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x6e30f821 // fmaxv s1, v1.4s
-	FCMPS F1, F1
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
 	BVS grouptailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
+	VUMAX V28.B16, V1.B16, V1.B16
+	VUMIN V26.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -4034,63 +3476,61 @@ lanes:
 	CMP $16, R5
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R3), F2
-	FMOVQ (R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
-	FMOVQ 16(R3), F4
+	FMOVQ 16(R3), F3
 	FMOVQ 16(R4), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F2
-	FMOVQ 32(R3), F4
-	FMOVQ 32(R4), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e24dc26 // fmul v6.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V6.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V6.S4
-	WORD $0x4e21a8c1 // fcvtns v1.4s, v6.4s
-	FMOVD 24(R1), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 48(R2), F4
-	FMOVQ 48(R3), F7
-	FMOVQ 48(R4), F8
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6e27dc48 // fmul v8.4s, v2.4s, v7.4s
-	VFMLS V4.S4, V8.S4, V2.S4
-	VFMLA V7.S4, V2.S4, V8.S4
-	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
-	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F6
+	FMOVQ 32(R4), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS lanerare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	VUMAX V28.B16, V1.B16, V1.B16
+	VUMIN V26.B16, V1.B16, V1.B16
+	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
 	ADD $32, R1, R1
@@ -4102,7 +3542,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -4123,7 +3563,7 @@ piece11:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	FMOVQ F31, 96(RSP)
@@ -4148,7 +3588,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 128(RSP)
 	FMOVQ F31, 144(RSP)
 	FMOVQ F31, 160(RSP)
@@ -4173,7 +3613,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 192(RSP)
 	FMOVQ F31, 208(RSP)
 	FMOVQ F31, 224(RSP)
@@ -4198,70 +3638,68 @@ piece23:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece24:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 128(RSP), F2
-	FMOVQ 192(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	VFMLS V1.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	FMOVQ 192(RSP), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
 	CMP $5, R5
 	BLT lanetailnarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 80(RSP), F2
-	FMOVQ 144(RSP), F4
+	FMOVQ 144(RSP), F3
 	FMOVQ 208(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e24dc25 // fmul v5.4s, v1.4s, v4.4s
-	VFMLS V2.S4, V5.S4, V1.S4
-	VFMLA V4.S4, V1.S4, V5.S4
-	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	CMP $9, R5
 	BLT lanetailnarrow
-	FMOVD 48(RSP), F2
-	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
-	FMOVQ 96(RSP), F4
-	FMOVQ 160(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
-	VFMLS V4.S4, V7.S4, V2.S4
-	VFMLA V6.S4, V2.S4, V7.S4
-	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 160(RSP), F7
+	FMOVQ 224(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VFMLS V6.S4, V8.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V8.S4
+	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	FMOVD 56(RSP), F4
-	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F6
-	FMOVQ 176(RSP), F8
+	FMOVQ 176(RSP), F7
 	FMOVQ 240(RSP), F9
-	WORD $0x4ea9d484 // fsub v4.4s, v4.4s, v9.4s
-	WORD $0x6e28dc89 // fmul v9.4s, v4.4s, v8.4s
-	VFMLS V6.S4, V9.S4, V4.S4
-	VFMLA V8.S4, V4.S4, V9.S4
-	WORD $0x4e21a924 // fcvtns v4.4s, v9.4s
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
+	VFMLS V6.S4, V9.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
 lanetailnarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
-	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
-	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x6e30f863 // fmaxv s3, v3.4s
-	FCMPS F3, F3
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e7d0c63 // sqadd v3.8h, v3.8h, v29.8h
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS lanetailrare
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
+	VUMAX V28.B16, V1.B16, V1.B16
+	VUMIN V26.B16, V1.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -4284,260 +3722,252 @@ piece28:
 laneend:
 	RET
 grouprare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B groupback
 grouptailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	CMP $5, R5
-	BLT grouptailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R5
 	BLT grouptailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT grouptailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
 	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
 	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 grouptailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B grouptailback
 lanerare:
-	FMOVD (R1), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ (R2), F1
-	FMOVQ (R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
-	FMOVD 8(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 16(R2), F5
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
 	FMOVQ 16(R4), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	FMOVD 16(R1), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 32(R2), F5
-	FMOVQ 32(R4), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
-	FMOVD 24(R1), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F6
+	FMOVQ 32(R4), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R2), F6
 	FMOVQ 48(R4), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
-	WORD $0x4e6148a1 // sqxtn2 v1.8h, v5.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	FMOVQ F0, (R0)
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
+	FMOVQ F1, (R0)
 	B laneback
 lanetailrare:
-	FMOVD 32(RSP), F0
-	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
-	FMOVQ 64(RSP), F1
-	FMOVQ 192(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	VAND V1.B16, V0.B16, V0.B16
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
 	CMP $5, R5
 	BLT lanetailrarenarrow
-	FMOVD 40(RSP), F1
-	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
-	FMOVQ 80(RSP), F5
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F6
-	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
-	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
-	WORD $0x4e218825 // frintn v5.4s, v1.4s
-	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
-	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VAND V5.B16, V1.B16, V1.B16
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
 	CMP $9, R5
 	BLT lanetailrarenarrow
-	FMOVD 48(RSP), F5
-	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
-	FMOVQ 96(RSP), F6
-	FMOVQ 224(RSP), F7
-	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
-	WORD $0x6e26fca5 // fdiv v5.4s, v5.4s, v6.4s
-	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
-	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
-	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VAND V6.B16, V5.B16, V5.B16
-	CMP $13, R5
-	BLT lanetailrarenarrow
-	FMOVD 56(RSP), F6
-	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
-	FMOVQ 112(RSP), F7
-	FMOVQ 240(RSP), F8
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	FMOVQ 96(RSP), F7
+	FMOVQ 224(RSP), F8
 	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
 	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
-	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
-	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F7
+	FMOVQ 240(RSP), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
 lanetailrarenarrow:
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	FMOVQ F0, 16(RSP)
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
+	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
+	FMOVQ F1, 16(RSP)
 	B lanetailback

@@ -10,7 +10,7 @@ TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
 	// per group: V26 scale, V25 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -37,73 +37,6 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V25.S4, V0.S4, V24.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V25.S4, V0.S4, V23.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e21ab00 // fcvtns v0.4s, v24.4s
-	WORD $0x4e21aae5 // fcvtns v5.4s, v23.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e21aac5 // fcvtns v5.4s, v22.4s
-	WORD $0x4e21aaa6 // fcvtns v6.4s, v21.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e37f706 // fmax v6.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c7 // fmax v7.4s, v22.4s, v21.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
@@ -148,7 +81,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -300,7 +233,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -325,7 +258,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -350,7 +283,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -451,7 +384,7 @@ grouprare:
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
@@ -502,7 +435,7 @@ grouptailrare:
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
@@ -561,7 +494,7 @@ lanerare:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
@@ -616,7 +549,7 @@ lanetailrare:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
@@ -679,7 +612,7 @@ TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $280-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
 	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
-	// vector registers in use at once: 20
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -710,75 +643,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V25.S4, V0.S4, V20.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V25.S4, V0.S4, V19.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
-	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
-	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
-	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
-	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
-	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
@@ -825,7 +689,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -991,7 +855,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1016,7 +880,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1041,7 +905,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -1066,7 +930,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -1427,7 +1291,7 @@ TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $280-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowS8, V0 Narrow16, V26 NarrowS8
 	// per group: V25 scale, V24 recip, V23 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1456,83 +1320,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V0.S4, V22.S4
-	FMOVQ 16(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVQ 32(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-	FMOVQ 48(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V24.S4, V0.S4, V19.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
-	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
-	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
-	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
-	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
-	WORD $0x4e2148a0 // sqxtn2 v0.16b, v5.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
@@ -1583,7 +1370,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1753,7 +1540,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1778,7 +1565,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1803,7 +1590,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -1828,7 +1615,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -2183,7 +1970,7 @@ TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
 	// per group: V26 scale, V25 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 14
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2210,73 +1997,6 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V25.S4, V0.S4, V24.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V25.S4, V0.S4, V23.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e21ab00 // fcvtns v0.4s, v24.4s
-	WORD $0x4e21aae5 // fcvtns v5.4s, v23.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e21aac5 // fcvtns v5.4s, v22.4s
-	WORD $0x4e21aaa6 // fcvtns v6.4s, v21.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e37f706 // fmax v6.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c7 // fmax v7.4s, v22.4s, v21.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V24.B16
-	VMOV V2.B16, V23.B16
-	VMOV V3.B16, V22.B16
-	VMOV V4.B16, V21.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
@@ -2321,7 +2041,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -2473,7 +2193,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -2498,7 +2218,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -2523,7 +2243,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -2624,7 +2344,7 @@ grouprare:
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
@@ -2675,7 +2395,7 @@ grouptailrare:
 	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
@@ -2734,7 +2454,7 @@ lanerare:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
@@ -2789,7 +2509,7 @@ lanetailrare:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
 	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	VMOVI $0, V3.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
@@ -2852,7 +2572,7 @@ TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $280-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
 	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
-	// vector registers in use at once: 20
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2883,75 +2603,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V25.S4, V0.S4, V22.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V25.S4, V0.S4, V21.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V25.S4, V0.S4, V20.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V25.S4, V0.S4, V19.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
-	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
-	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
-	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
-	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
-	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
-	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
@@ -2998,7 +2649,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -3164,7 +2815,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -3189,7 +2840,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -3214,7 +2865,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -3239,7 +2890,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)
@@ -3600,7 +3251,7 @@ TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $280-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowU8, V0 Narrow16, V26 NarrowU8
 	// per group: V25 scale, V24 recip, V23 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3629,83 +3280,6 @@ groups:
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
-	CMP $64, R5
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V0.S4, V22.S4
-	FMOVQ 16(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V24.S4, V0.S4, V21.S4
-	FMOVQ 32(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V24.S4, V0.S4, V20.S4
-	FMOVQ 48(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V24.S4, V0.S4, V19.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc02 // fmul v2.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc04 // fmul v4.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V4.S4
-	WORD $0x4e21aac0 // fcvtns v0.4s, v22.4s
-	WORD $0x4e21aaa5 // fcvtns v5.4s, v21.4s
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
-	WORD $0x4e21aa85 // fcvtns v5.4s, v20.4s
-	WORD $0x4e21aa66 // fcvtns v6.4s, v19.4s
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
-	WORD $0x4e35f6c6 // fmax v6.4s, v22.4s, v21.4s
-	WORD $0x4e33f687 // fmax v7.4s, v20.4s, v19.4s
-	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
-	WORD $0x6e30f8c6 // fmaxv s6, v6.4s
-	FCMPS F6, F6
-	BVS grouploop
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V22.B16
-	VMOV V2.B16, V21.B16
-	VMOV V3.B16, V20.B16
-	VMOV V4.B16, V19.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $32, R5
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
@@ -3756,7 +3330,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R5, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -3926,7 +3500,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R5, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -3951,7 +3525,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -3976,7 +3550,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -4001,7 +3575,7 @@ piece19:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece20:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
 	FMOVQ F31, 256(RSP)

@@ -10,7 +10,7 @@ TEXT ·QuantizeFpE4M3NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 most, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x80
 	// per group: V23 scale, V22 recip
-	// vector registers in use at once: 22
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -39,127 +39,6 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V22.S4, V0.S4, V21.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V22.S4, V0.S4, V20.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V22.S4, V0.S4, V19.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V22.S4, V0.S4, V18.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V2.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V3.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V4.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V4.S4
-	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
-	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V29.B16, V21.B16, V0.B16
-	VUMIN V30.S4, V0.S4, V0.S4
-	VAND V27.B16, V0.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V6.S4
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	VSUB V6.S4, V0.S4, V0.S4
-	VUSHR $20, V5.S4, V5.S4
-	VADD V5.S4, V0.S4, V0.S4
-	VSUB V25.S4, V0.S4, V0.S4
-	VUSHR $24, V21.S4, V5.S4
-	VAND V24.B16, V5.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	VAND V29.B16, V20.B16, V5.B16
-	VUMIN V30.S4, V5.S4, V5.S4
-	VAND V27.B16, V5.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $24, V20.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	VAND V29.B16, V19.B16, V5.B16
-	VUMIN V30.S4, V5.S4, V5.S4
-	VAND V27.B16, V5.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $20, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $24, V19.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	VAND V29.B16, V18.B16, V6.B16
-	VUMIN V30.S4, V6.S4, V6.S4
-	VAND V27.B16, V6.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VSUB V8.S4, V6.S4, V6.S4
-	VUSHR $20, V7.S4, V7.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	VUSHR $24, V18.S4, V7.S4
-	VAND V24.B16, V7.B16, V7.B16
-	VORR V7.B16, V6.B16, V6.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V21.B16
-	VMOV V2.B16, V20.B16
-	VMOV V3.B16, V19.B16
-	VMOV V4.B16, V18.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
@@ -254,7 +133,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -506,7 +385,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -531,7 +410,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -556,7 +435,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -1047,7 +926,7 @@ TEXT ·QuantizeFpE5M2NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 most, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x80
 	// per group: V23 scale, V22 recip
-	// vector registers in use at once: 22
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1076,127 +955,6 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V22.S4, V0.S4, V21.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V22.S4, V0.S4, V20.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V22.S4, V0.S4, V19.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V22.S4, V0.S4, V18.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V2.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V3.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V4.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V4.S4
-	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
-	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V29.B16, V21.B16, V0.B16
-	VUMIN V30.S4, V0.S4, V0.S4
-	VAND V27.B16, V0.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V6.S4
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	VSUB V6.S4, V0.S4, V0.S4
-	VUSHR $21, V5.S4, V5.S4
-	VADD V5.S4, V0.S4, V0.S4
-	VSUB V25.S4, V0.S4, V0.S4
-	VUSHR $24, V21.S4, V5.S4
-	VAND V24.B16, V5.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	VAND V29.B16, V20.B16, V5.B16
-	VUMIN V30.S4, V5.S4, V5.S4
-	VAND V27.B16, V5.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $24, V20.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	VAND V29.B16, V19.B16, V5.B16
-	VUMIN V30.S4, V5.S4, V5.S4
-	VAND V27.B16, V5.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $21, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $24, V19.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	VAND V29.B16, V18.B16, V6.B16
-	VUMIN V30.S4, V6.S4, V6.S4
-	VAND V27.B16, V6.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VSUB V8.S4, V6.S4, V6.S4
-	VUSHR $21, V7.S4, V7.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	VUSHR $24, V18.S4, V7.S4
-	VAND V24.B16, V7.B16, V7.B16
-	VORR V7.B16, V6.B16, V6.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V21.B16
-	VMOV V2.B16, V20.B16
-	VMOV V3.B16, V19.B16
-	VMOV V4.B16, V18.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
@@ -1291,7 +1049,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1543,7 +1301,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -1568,7 +1326,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -1593,7 +1351,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -2084,7 +1842,7 @@ TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 most, V29 0x7fffffff, V28 0x3f800000, V27 0xb000000, V26 0x7f800000, V25 0x3c0, V24 0x0, V23 0x80
 	// per group: V22 scale, V21 recip
-	// vector registers in use at once: 22
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -2101,7 +1859,7 @@ TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $216-56
 	VDUP R16, V26.S4
 	MOVD $960, R16
 	VDUP R16, V25.S4
-	VMOVI $0, V24.B16
+	WORD $0x6f00e418 // movi v24.2d, #0000000000000000
 	MOVD $128, R16
 	VDUP R16, V23.S4
 	MOVD groups+40(FP), R5
@@ -2114,127 +1872,6 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V21.S4, V0.S4, V20.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V21.S4, V0.S4, V19.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V21.S4, V0.S4, V18.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VMOV V1.B16, V17.B16
-	VFMLS V21.S4, V0.S4, V17.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e35dc02 // fmul v2.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V2.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V3.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e35dc04 // fmul v4.4s, v0.4s, v21.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V4.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V4.S4
-	WORD $0x4e33f680 // fmax v0.4s, v20.4s, v19.4s
-	WORD $0x4e31f645 // fmax v5.4s, v18.4s, v17.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V29.B16, V20.B16, V0.B16
-	VUMIN V30.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V27.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VUSHR $20, V0.S4, V0.S4
-	VSUB V25.S4, V0.S4, V0.S4
-	WORD $0x4eb86400 // smax v0.4s, v0.4s, v24.4s
-	VUSHR $24, V20.S4, V5.S4
-	VAND V23.B16, V5.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	VAND V29.B16, V19.B16, V5.B16
-	VUMIN V30.S4, V5.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VUSHR $20, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
-	VUSHR $24, V19.S4, V6.S4
-	VAND V23.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	VAND V29.B16, V18.B16, V5.B16
-	VUMIN V30.S4, V5.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V27.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VUSHR $20, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	WORD $0x4eb864a5 // smax v5.4s, v5.4s, v24.4s
-	VUSHR $24, V18.S4, V6.S4
-	VAND V23.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	VAND V29.B16, V17.B16, V6.B16
-	VUMIN V30.S4, V6.S4, V6.S4
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V27.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
-	VUSHR $20, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	WORD $0x4eb864c6 // smax v6.4s, v6.4s, v24.4s
-	VUSHR $24, V17.S4, V7.S4
-	VAND V23.B16, V7.B16, V7.B16
-	VORR V7.B16, V6.B16, V6.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	FMOVQ F0, (R0)
-	VMOV V1.B16, V20.B16
-	VMOV V2.B16, V19.B16
-	VMOV V3.B16, V18.B16
-	VMOV V4.B16, V17.B16
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
@@ -2329,7 +1966,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -2581,7 +2218,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -2606,7 +2243,7 @@ piece11:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece12:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -2631,7 +2268,7 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)
@@ -3122,7 +2759,7 @@ TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $216-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 most, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
 	// per group: V23 scale, V22 recip
-	// vector registers in use at once: 22
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -3151,130 +2788,6 @@ groups:
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
-	CMP $64, R4
-	BLT grouploop
-	FMOVQ (R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V21.B16
-	VFMLS V22.S4, V0.S4, V21.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V20.B16
-	VFMLS V22.S4, V0.S4, V20.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V19.B16
-	VFMLS V22.S4, V0.S4, V19.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VMOV V1.B16, V18.B16
-	VFMLS V22.S4, V0.S4, V18.S4
-groupahead:
-	FMOVQ 64(R1), F0
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V1.S4
-	FMOVQ 80(R1), F0
-	WORD $0x6e36dc02 // fmul v2.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V2.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V2.S4
-	FMOVQ 96(R1), F0
-	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V3.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V3.S4
-	FMOVQ 112(R1), F0
-	WORD $0x6e36dc04 // fmul v4.4s, v0.4s, v22.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V4.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V4.S4
-	WORD $0x4e34f6a0 // fmax v0.4s, v21.4s, v20.4s
-	WORD $0x4e32f665 // fmax v5.4s, v19.4s, v18.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouploop
-	VAND V29.B16, V21.B16, V0.B16
-	VUMIN V30.S4, V0.S4, V0.S4
-	VAND V27.B16, V0.B16, V5.B16
-	VUMAX V28.S4, V5.S4, V5.S4
-	VADD V26.S4, V5.S4, V6.S4
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	VSUB V6.S4, V0.S4, V0.S4
-	VUSHR $22, V5.S4, V5.S4
-	VADD V5.S4, V0.S4, V0.S4
-	VSUB V25.S4, V0.S4, V0.S4
-	VUSHR $28, V21.S4, V5.S4
-	VAND V24.B16, V5.B16, V5.B16
-	VORR V5.B16, V0.B16, V0.B16
-	VAND V29.B16, V20.B16, V5.B16
-	VUMIN V30.S4, V5.S4, V5.S4
-	VAND V27.B16, V5.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $28, V20.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148a0 // sqxtn2 v0.8h, v5.4s
-	VAND V29.B16, V19.B16, V5.B16
-	VUMIN V30.S4, V5.S4, V5.S4
-	VAND V27.B16, V5.B16, V6.B16
-	VUMAX V28.S4, V6.S4, V6.S4
-	VADD V26.S4, V6.S4, V7.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	VSUB V7.S4, V5.S4, V5.S4
-	VUSHR $22, V6.S4, V6.S4
-	VADD V6.S4, V5.S4, V5.S4
-	VSUB V25.S4, V5.S4, V5.S4
-	VUSHR $28, V19.S4, V6.S4
-	VAND V24.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	VAND V29.B16, V18.B16, V6.B16
-	VUMIN V30.S4, V6.S4, V6.S4
-	VAND V27.B16, V6.B16, V7.B16
-	VUMAX V28.S4, V7.S4, V7.S4
-	VADD V26.S4, V7.S4, V8.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	VSUB V8.S4, V6.S4, V6.S4
-	VUSHR $22, V7.S4, V7.S4
-	VADD V7.S4, V6.S4, V6.S4
-	VSUB V25.S4, V6.S4, V6.S4
-	VUSHR $28, V18.S4, V7.S4
-	VAND V24.B16, V7.B16, V7.B16
-	VORR V7.B16, V6.B16, V6.B16
-	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
-	WORD $0x4e6148c5 // sqxtn2 v5.8h, v6.4s
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e2128a0 // sqxtun2 v0.16b, v5.8h
-	VUZP1 V0.B16, V0.B16, V5.B16
-	VUZP2 V0.B16, V0.B16, V0.B16
-	VSLI $4, V0.B16, V5.B16
-	FMOVD F5, (R0)
-	VMOV V1.B16, V21.B16
-	VMOV V2.B16, V20.B16
-	VMOV V3.B16, V19.B16
-	VMOV V4.B16, V18.B16
-	ADD $8, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $32, R4
-	BGE groupahead
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
@@ -3372,7 +2885,7 @@ groupback:
 	BGE grouploop
 grouptail:
 	CBZ R4, groupend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -3637,7 +3150,7 @@ laneback:
 	BGE laneloop
 lanetail:
 	CBZ R4, laneend
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 32(RSP)
 	FMOVQ F31, 48(RSP)
 	FMOVQ F31, 64(RSP)
@@ -3662,7 +3175,7 @@ piece12:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece13:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
 	FMOVQ F31, 128(RSP)
@@ -3687,7 +3200,7 @@ piece16:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece17:
-	VMOVI $0, V31.B16
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
 	FMOVQ F31, 192(RSP)

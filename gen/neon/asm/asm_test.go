@@ -108,6 +108,7 @@ func tests() []instruction {
 	v2("FCVTNS", "fcvtns v{d}.4s, v{n}.4s", (*Printer).FCVTNS)
 	v2("SCVTF", "scvtf v{d}.4s, v{n}.4s", (*Printer).SCVTF)
 	v2("FCVTN", "fcvtn v{d}.4h, v{n}.4s", (*Printer).FCVTN)
+	v2("FCVTN2", "fcvtn2 v{d}.8h, v{n}.4s", (*Printer).FCVTN2)
 	v2("FCVTL", "fcvtl v{d}.4s, v{n}.4h", (*Printer).FCVTL)
 	v2("FCVTL2", "fcvtl2 v{d}.4s, v{n}.8h", (*Printer).FCVTL2)
 
@@ -139,6 +140,15 @@ func tests() []instruction {
 
 	s2("SXTL", "sshll v{d}.{t}, v{n}.{h}, #0", H, D, (*Printer).SXTL)
 	s2("UXTL", "ushll v{d}.{t}, v{n}.{h}, #0", H, D, (*Printer).UXTL)
+	s2("SXTL2", "sshll2 v{d}.{t}, v{n}.{u}, #0", H, D, (*Printer).SXTL2)
+	s2("UXTL2", "ushll2 v{d}.{t}, v{n}.{u}, #0", H, D, (*Printer).UXTL2)
+	for s := H; s <= D; s++ {
+		bits := fmt.Sprintf(", #%d", 4*s.bytes())
+		s2("SHLL", "shll v{d}.{t}, v{n}.{h}"+bits, s, s, (*Printer).SHLL)
+		s2("SHLL2", "shll2 v{d}.{t}, v{n}.{u}"+bits, s, s, (*Printer).SHLL2)
+	}
+	s3("ADDHN", "addhn v{d}.{h}, v{n}.{t}, v{m}.{t}", H, D, (*Printer).ADDHN)
+	s3("ADDHN2", "addhn2 v{d}.{u}, v{n}.{t}, v{m}.{t}", H, D, (*Printer).ADDHN2)
 	s2("SQXTN", "sqxtn v{d}.{h}, v{n}.{t}", H, D, (*Printer).SQXTN)
 	s2("SQXTN2", "sqxtn2 v{d}.{u}, v{n}.{t}", H, D, (*Printer).SQXTN2)
 	s2("SQXTUN", "sqxtun v{d}.{h}, v{n}.{t}", H, D, (*Printer).SQXTUN)
@@ -155,7 +165,8 @@ func tests() []instruction {
 			add("ST1P", "st1 "+l+", [x26], #"+strconv.Itoa(16*n), func(p *Printer) { p.ST1P(26, r, n) })
 		}
 	}
-	for _, imm := range []uint8{0, 1, 255} {
+	add("MOVI", "movi v31.2d, #0000000000000000", func(p *Printer) { p.MOVI(31, 0) })
+	for _, imm := range []uint8{1, 255} {
 		add("MOVI", "movi v31.16b, #{i}", func(p *Printer) { p.MOVI(31, imm) }, "i", imm)
 	}
 	for s := B; s <= D; s++ {

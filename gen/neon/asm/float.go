@@ -60,6 +60,9 @@ func (p *Printer) SCVTF(d, n V) { p.same(0x4e21d800, "scvtf", d, n) }
 // FCVTN has in the lower half of d the elements of n as float16; the upper half is 0.
 func (p *Printer) FCVTN(d, n V) { p.two(0x0e216800, "fcvtn", "4h", "4s", d, n) }
 
+// FCVTN2 puts them into the upper half of d; the lower stays.
+func (p *Printer) FCVTN2(d, n V) { p.two(0x0e216800|upper, "fcvtn2", "8h", "4s", d, n) }
+
 // FCVTL is d = the float16 of n's lower half as float32.
 func (p *Printer) FCVTL(d, n V) { p.two(0x0e217800, "fcvtl", "4s", "4h", d, n) }
 

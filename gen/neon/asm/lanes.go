@@ -24,8 +24,14 @@ func (p *Printer) TBL(d, table V, count int, m V) {
 // MOV is d = n.
 func (p *Printer) MOV(d, n V) { p.op("VMOV", n.of(B), d.of(B)) }
 
-// MOVI is d = imm in each byte; 0 clears the register.
-func (p *Printer) MOVI(d V, imm uint8) { p.op("VMOVI", fmt.Sprintf("$%d", imm), d.of(B)) }
+// MOVI is d = imm in each byte; 0 clears the register, in the form that processors know to need no execution.
+func (p *Printer) MOVI(d V, imm uint8) {
+	if imm == 0 {
+		p.word(0x6f00e400|d.bits(), "movi v%d.2d, #0000000000000000", d)
+		return
+	}
+	p.op("VMOVI", fmt.Sprintf("$%d", imm), d.of(B))
+}
 
 // LITERAL is d = the 16 bytes lo, hi in memory order of lo, hi. It is three
 // instructions, by way of R27, and shares equal constants.
