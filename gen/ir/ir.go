@@ -398,7 +398,15 @@ func (n *Node) Maximum(b *Node) *Node { return n.bin(OpMaximum, F32, b, F32) }
 func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
 func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
 func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }
-func (n *Node) ToFloat() *Node        { return n.un(OpToFloat, I32, F32) }
+
+// ToFloat is the number as float32. What is loaded from bytes is loaded as such:
+// machines know shorter ways than by int32.
+func (n *Node) ToFloat() *Node {
+	if n.Op == OpLoad && n.Mem.Bits() == 8 {
+		return n.k.add(Node{Op: OpLoad, Type: F32, Name: n.Name, Mem: n.Mem})
+	}
+	return n.un(OpToFloat, I32, F32)
+}
 
 // MulAdd is n*b + c, rounded once.
 func (n *Node) MulAdd(b, c *Node) *Node {

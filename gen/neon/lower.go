@@ -17,6 +17,10 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Const(float32(math.Inf(1)))}
 	case n.Op == ir.OpFoldMax:
 		return []*ir.Node{k.Const(float32(math.Inf(-1)))}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemU8 && n.Type == ir.F32:
+		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23)}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemI8 && n.Type == ir.F32:
+		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23 + 128), k.Byte(128)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // sign and seven bits, NaN's seven, what makes it one
 		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x3f803f80), k.Int(0x7e007e00)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemE2M1: // the high bytes of the values as float16

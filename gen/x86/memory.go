@@ -83,13 +83,17 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		})
 	case ir.MemI8, ir.MemU8:
 		name := map[ir.Mem]string{ir.MemI8: "VPMOVSXBD", ir.MemU8: "VPMOVZXBD"}[n.Mem]
-		return s.Op(plan.Vec, func(d int, _ []int) {
+		v := s.Op(plan.Vec, func(d int, _ []int) {
 			if masked {
 				m.i(name+"_Z", m.mem(at, 0), m.lanes(slot), m.vec(d))
 			} else {
 				m.i(name, m.mem(at, 0), m.vec(d))
 			}
 		})
+		if n.Type == ir.F32 {
+			v = s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTDQ2PS", m.vec(u[0]), m.vec(d)) }, v)
+		}
+		return v
 	case ir.MemF16:
 		return m.loadHalf(s, "VCVTPH2PS", slot, at, masked)
 	case ir.MemBF16:

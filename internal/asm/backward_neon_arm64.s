@@ -8,11 +8,15 @@
 
 TEXT ·BackwardBytesNEON(SB), NOSPLIT, $152-32
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
-	// per call: nothing
-	// vector registers in use at once: 4
+	// per call: V30 0x4b004b00, V29 0x4b000000
+	// vector registers in use at once: 6
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291200, R16
+	VDUP R16, V29.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
@@ -20,24 +24,24 @@ laneloop:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
 	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP1 V30.H8, V2.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP2 V30.H8, V2.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
 	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
@@ -96,30 +100,30 @@ piece8:
 	FMOVQ 80(RSP), F0
 	FMOVQ 144(RSP), F1
 	VUXTL V1.B8, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP1 V30.H8, V2.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 96(RSP), F0
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP2 V30.H8, V2.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 112(RSP), F0
 	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 128(RSP), F0
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
 lanetailnarrow:
@@ -289,11 +293,15 @@ laneend:
 
 TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
-	// per call: nothing
-	// vector registers in use at once: 5
+	// per call: V30 0x4b004b00, V29 0x4b000000
+	// vector registers in use at once: 7
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291200, R16
+	VDUP R16, V29.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
@@ -302,26 +310,26 @@ laneloop:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R2), F2
 	VUXTL V2.B8, V3.H8
-	VUXTL V3.H4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VZIP1 V30.H8, V3.H8, V4.H8
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VUXTL2 V3.H8, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP2 V30.H8, V3.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	VUXTL2 V2.B16, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP1 V30.H8, V2.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP2 V30.H8, V2.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
@@ -378,16 +386,16 @@ piece8:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 80(RSP), F2
 	VUXTL V2.B8, V3.H8
-	VUXTL V3.H4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VZIP1 V30.H8, V3.H8, V4.H8
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VUXTL2 V3.H8, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP2 V30.H8, V3.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
@@ -396,16 +404,16 @@ piece8:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	VUXTL2 V2.B16, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP1 V30.H8, V2.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP2 V30.H8, V2.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
@@ -578,15 +586,19 @@ laneend:
 
 TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
-	// per call: V30 0x10000, V29 0x7fff
-	// vector registers in use at once: 8
+	// per call: V30 0x4b004b00, V29 0x4b000000, V28 0x10000, V27 0x7fff
+	// vector registers in use at once: 10
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
-	MOVD $65536, R16
+	MOVD $1258310400, R16
 	VDUP R16, V30.S4
-	MOVD $32767, R16
+	MOVD $1258291200, R16
 	VDUP R16, V29.S4
+	MOVD $65536, R16
+	VDUP R16, V28.S4
+	MOVD $32767, R16
+	VDUP R16, V27.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
@@ -595,34 +607,34 @@ laneloop:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R2), F2
 	VUXTL V2.B8, V3.H8
-	VUXTL V3.H4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VZIP1 V30.H8, V3.H8, V4.H8
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VUXTL2 V3.H8, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP2 V30.H8, V3.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VCMTST V30.S4, V1.S4, V3.S4
-	VSUB V3.S4, V29.S4, V3.S4
-	VCMTST V30.S4, V0.S4, V4.S4
-	VSUB V4.S4, V29.S4, V4.S4
+	VCMTST V28.S4, V1.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
+	VCMTST V28.S4, V0.S4, V4.S4
+	VSUB V4.S4, V27.S4, V4.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	VUXTL2 V2.B16, V2.H8
-	VUXTL V2.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP1 V30.H8, V2.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP2 V30.H8, V2.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	VCMTST V30.S4, V1.S4, V2.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	VCMTST V30.S4, V0.S4, V3.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VCMTST V28.S4, V1.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V28.S4, V0.S4, V3.S4
+	VSUB V3.S4, V27.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -679,41 +691,41 @@ piece8:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 80(RSP), F2
 	VUXTL V2.B8, V3.H8
-	VUXTL V3.H4, V4.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	VZIP1 V30.H8, V3.H8, V4.H8
+	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	CMP $5, R3
 	BLT lanetailnarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VUXTL2 V3.H8, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP2 V30.H8, V3.H8, V3.H8
+	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 64(RSP), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
 	VUXTL2 V2.B16, V2.H8
-	VUXTL V2.H4, V5.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	VZIP1 V30.H8, V2.H8, V5.H8
+	WORD $0x4ebdd4a5 // fsub v5.4s, v5.4s, v29.4s
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	VUXTL2 V2.H8, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP2 V30.H8, V2.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 lanetailnarrow:
-	VCMTST V30.S4, V1.S4, V2.S4
-	VSUB V2.S4, V29.S4, V2.S4
-	VCMTST V30.S4, V0.S4, V5.S4
-	VSUB V5.S4, V29.S4, V5.S4
+	VCMTST V28.S4, V1.S4, V2.S4
+	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V28.S4, V0.S4, V5.S4
+	VSUB V5.S4, V27.S4, V5.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
 	FMOVQ F1, 16(RSP)
-	VCMTST V30.S4, V4.S4, V0.S4
-	VSUB V0.S4, V29.S4, V0.S4
-	VCMTST V30.S4, V3.S4, V1.S4
-	VSUB V1.S4, V29.S4, V1.S4
+	VCMTST V28.S4, V4.S4, V0.S4
+	VSUB V0.S4, V27.S4, V0.S4
+	VCMTST V28.S4, V3.S4, V1.S4
+	VSUB V1.S4, V27.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
 	FMOVQ F4, 32(RSP)

@@ -8,19 +8,25 @@
 
 TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V0 0x0, V29 0x10000, V28 0x7fff
-	// per group: V0 scale, V1 Ordered, V27 Select
-	// vector registers in use at once: 10
+	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080, V26 0x10000, V25 0x7fff
+	// per group: V0 scale, V1 Ordered, V24 Select
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $65536, R16
+	MOVD $1258310400, R16
 	VDUP R16, V29.S4
-	MOVD $32767, R16
+	MOVD $1258291328, R16
 	VDUP R16, V28.S4
+	MOVD $2155905152, R16
+	VDUP R16, V27.S4
+	MOVD $65536, R16
+	VDUP R16, V26.S4
+	MOVD $32767, R16
+	VDUP R16, V25.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -28,42 +34,43 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-40
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V27.B16
-	VBSL V30.B16, V0.B16, V27.B16
+	VMOV V1.B16, V24.B16
+	VBSL V30.B16, V0.B16, V24.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VFMLA V24.S4, V2.S4, V3.S4
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	VCMTST V26.S4, V3.S4, V1.S4
+	VSUB V1.S4, V25.S4, V1.S4
+	VCMTST V26.S4, V2.S4, V4.S4
+	VSUB V4.S4, V25.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VFMLA V24.S4, V1.S4, V2.S4
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	VCMTST V26.S4, V2.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V1.S4, V3.S4
+	VSUB V3.S4, V25.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -95,42 +102,43 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V24.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V24.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V4.S4
+	VFMLA V24.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V24.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V29.S4, V3.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V2.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V26.S4, V3.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V2.S4, V5.S4
+	VSUB V5.S4, V25.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V29.S4, V4.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V26.S4, V4.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V1.S4, V2.S4
+	VSUB V2.S4, V25.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -165,47 +173,48 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	VCMTST V26.S4, V3.S4, V1.S4
+	VSUB V1.S4, V25.S4, V1.S4
+	VCMTST V26.S4, V2.S4, V4.S4
+	VSUB V4.S4, V25.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 48(R2), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	VCMTST V26.S4, V2.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V1.S4, V3.S4
+	VSUB V3.S4, V25.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -263,9 +272,10 @@ piece15:
 	MOVW.P R19, 4(R17)
 piece16:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -273,8 +283,8 @@ piece16:
 	VFMLA V4.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
@@ -282,9 +292,9 @@ piece16:
 	VFMLA V4.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
@@ -292,25 +302,25 @@ piece16:
 	VFMLA V5.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V5.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VCMTST V29.S4, V3.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V2.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V26.S4, V3.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V2.S4, V5.S4
+	VSUB V5.S4, V25.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V29.S4, V4.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V26.S4, V4.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V1.S4, V2.S4
+	VSUB V2.S4, V25.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -339,9 +349,9 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 0x0, V29 0x10000, V28 0x7fff
-	// per group: V0 scale, V1 Ordered, V27 Select, V0 zeroPoint, V26 ToFloat
-	// vector registers in use at once: 11
+	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080, V26 0x10000, V25 0x7fff
+	// per group: V0 scale, V1 Ordered, V24 Select, V0 zeroPoint, V23 ToFloat
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -349,10 +359,16 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-48
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $65536, R16
+	MOVD $1258310400, R16
 	VDUP R16, V29.S4
-	MOVD $32767, R16
+	MOVD $1258291328, R16
 	VDUP R16, V28.S4
+	MOVD $2155905152, R16
+	VDUP R16, V27.S4
+	MOVD $65536, R16
+	VDUP R16, V26.S4
+	MOVD $32767, R16
+	VDUP R16, V25.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
@@ -360,48 +376,49 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-48
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V27.B16
-	VBSL V30.B16, V0.B16, V27.B16
+	VMOV V1.B16, V24.B16
+	VBSL V30.B16, V0.B16, V24.B16
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81a // scvtf v26.4s, v0.4s
+	WORD $0x4e21d817 // scvtf v23.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VFMLA V24.S4, V2.S4, V3.S4
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	VFMLA V24.S4, V1.S4, V2.S4
+	VCMTST V26.S4, V3.S4, V1.S4
+	VSUB V1.S4, V25.S4, V1.S4
+	VCMTST V26.S4, V2.S4, V4.S4
+	VSUB V4.S4, V25.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	VFMLA V24.S4, V1.S4, V2.S4
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	VFMLA V24.S4, V0.S4, V1.S4
+	VCMTST V26.S4, V2.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V1.S4, V3.S4
+	VSUB V3.S4, V25.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -433,46 +450,47 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V24.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V24.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V4.S4
+	VFMLA V24.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V24.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V29.S4, V3.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V2.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V26.S4, V3.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V2.S4, V5.S4
+	VSUB V5.S4, V25.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V29.S4, V4.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V26.S4, V4.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V1.S4, V2.S4
+	VSUB V2.S4, V25.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -508,9 +526,10 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -519,8 +538,8 @@ laneloop:
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
@@ -529,16 +548,16 @@ laneloop:
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	VCMTST V26.S4, V3.S4, V1.S4
+	VSUB V1.S4, V25.S4, V1.S4
+	VCMTST V26.S4, V2.S4, V4.S4
+	VSUB V4.S4, V25.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
@@ -547,8 +566,8 @@ laneloop:
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 48(R2), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
@@ -557,10 +576,10 @@ laneloop:
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	VCMTST V26.S4, V2.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V1.S4, V3.S4
+	VSUB V3.S4, V25.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -644,9 +663,10 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -657,8 +677,8 @@ piece20:
 	VFMLA V4.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
@@ -669,9 +689,9 @@ piece20:
 	VFMLA V4.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
@@ -682,8 +702,8 @@ piece20:
 	VFMLA V5.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V5.B16
@@ -693,17 +713,17 @@ piece20:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VCMTST V29.S4, V3.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V2.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V26.S4, V3.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V2.S4, V5.S4
+	VSUB V5.S4, V25.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V29.S4, V4.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V26.S4, V4.S4, V0.S4
+	VSUB V0.S4, V25.S4, V0.S4
+	VCMTST V26.S4, V1.S4, V2.S4
+	VSUB V2.S4, V25.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -732,9 +752,9 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x10000, V27 0x7fff
-	// per group: V0 scale, V1 Ordered, V26 Select, V0 minval, V1 Ordered, V25 Select
-	// vector registers in use at once: 12
+	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x4b004b00, V27 0x4b000080, V26 0x80808080, V25 0x10000, V24 0x7fff
+	// per group: V0 scale, V1 Ordered, V23 Select, V0 minval, V1 Ordered, V22 Select
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -744,10 +764,16 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	MOVD $65536, R16
+	MOVD $1258310400, R16
 	VDUP R16, V28.S4
-	MOVD $32767, R16
+	MOVD $1258291328, R16
 	VDUP R16, V27.S4
+	MOVD $2155905152, R16
+	VDUP R16, V26.S4
+	MOVD $65536, R16
+	VDUP R16, V25.S4
+	MOVD $32767, R16
+	VDUP R16, V24.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
@@ -755,50 +781,51 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-56
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V26.B16
-	VBSL V30.B16, V0.B16, V26.B16
+	VMOV V1.B16, V23.B16
+	VBSL V30.B16, V0.B16, V23.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V25.B16
-	VBSL V30.B16, V0.B16, V25.B16
+	VMOV V1.B16, V22.B16
+	VBSL V30.B16, V0.B16, V22.B16
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V26.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V28.H8, V1.H8, V2.H8
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	VZIP2 V28.H8, V1.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VCMTST V28.S4, V2.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
-	VCMTST V28.S4, V1.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	VCMTST V25.S4, V2.S4, V3.S4
+	VSUB V3.S4, V24.S4, V3.S4
+	VCMTST V25.S4, V1.S4, V4.S4
+	VSUB V4.S4, V24.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V28.H8, V0.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	VZIP2 V28.H8, V0.H8, V0.H8
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	VCMTST V28.S4, V1.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VCMTST V28.S4, V0.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
+	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
+	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
+	VCMTST V25.S4, V1.S4, V2.S4
+	VSUB V2.S4, V24.S4, V2.S4
+	VCMTST V25.S4, V0.S4, V3.S4
+	VSUB V3.S4, V24.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -830,46 +857,47 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V26.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V28.H8, V1.H8, V2.H8
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V28.H8, V1.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
 	CMP $9, R4
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a403 // sshll v3.4s, v0.4h, #0
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V28.H8, V0.H8, V3.H8
+	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
 	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V28.H8, V0.H8, V0.H8
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
+	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
 grouptailnarrow:
-	VCMTST V28.S4, V2.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
-	VCMTST V28.S4, V1.S4, V5.S4
-	VSUB V5.S4, V27.S4, V5.S4
+	VCMTST V25.S4, V2.S4, V4.S4
+	VSUB V4.S4, V24.S4, V4.S4
+	VCMTST V25.S4, V1.S4, V5.S4
+	VSUB V5.S4, V24.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V28.S4, V3.S4, V1.S4
-	VSUB V1.S4, V27.S4, V1.S4
-	VCMTST V28.S4, V0.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V25.S4, V3.S4, V1.S4
+	VSUB V1.S4, V24.S4, V1.S4
+	VCMTST V25.S4, V0.S4, V2.S4
+	VSUB V2.S4, V24.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -905,9 +933,10 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V26.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V28.H8, V1.H8, V2.H8
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -917,8 +946,8 @@ laneloop:
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V28.H8, V1.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	FMOVQ 16(R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -928,16 +957,16 @@ laneloop:
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VCMTST V28.S4, V2.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
-	VCMTST V28.S4, V1.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
+	VCMTST V25.S4, V2.S4, V3.S4
+	VSUB V3.S4, V24.S4, V3.S4
+	VCMTST V25.S4, V1.S4, V4.S4
+	VSUB V4.S4, V24.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V28.H8, V0.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
@@ -947,8 +976,8 @@ laneloop:
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V28.H8, V0.H8, V0.H8
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
@@ -958,10 +987,10 @@ laneloop:
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	VCMTST V28.S4, V1.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VCMTST V28.S4, V0.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
+	VCMTST V25.S4, V1.S4, V2.S4
+	VSUB V2.S4, V24.S4, V2.S4
+	VCMTST V25.S4, V0.S4, V3.S4
+	VSUB V3.S4, V24.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -1045,9 +1074,10 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V26.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V28.H8, V1.H8, V2.H8
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -1059,8 +1089,8 @@ piece20:
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V28.H8, V1.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	FMOVQ 80(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -1072,9 +1102,9 @@ piece20:
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	CMP $9, R4
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a403 // sshll v3.4s, v0.4h, #0
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V28.H8, V0.H8, V3.H8
+	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
@@ -1086,8 +1116,8 @@ piece20:
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V28.H8, V0.H8, V0.H8
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
@@ -1098,17 +1128,17 @@ piece20:
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 lanetailnarrow:
-	VCMTST V28.S4, V2.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
-	VCMTST V28.S4, V1.S4, V5.S4
-	VSUB V5.S4, V27.S4, V5.S4
+	VCMTST V25.S4, V2.S4, V4.S4
+	VSUB V4.S4, V24.S4, V4.S4
+	VCMTST V25.S4, V1.S4, V5.S4
+	VSUB V5.S4, V24.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V28.S4, V3.S4, V1.S4
-	VSUB V1.S4, V27.S4, V1.S4
-	VCMTST V28.S4, V0.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V25.S4, V3.S4, V1.S4
+	VSUB V1.S4, V24.S4, V1.S4
+	VCMTST V25.S4, V0.S4, V2.S4
+	VSUB V2.S4, V24.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -1137,19 +1167,23 @@ laneend:
 
 TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V0 0x0, V29 0x10000, V28 0x7fff
-	// per group: V0 scale, V1 Ordered, V27 Select
-	// vector registers in use at once: 10
+	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000000, V27 0x10000, V26 0x7fff
+	// per group: V0 scale, V1 Ordered, V25 Select
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $65536, R16
+	MOVD $1258310400, R16
 	VDUP R16, V29.S4
-	MOVD $32767, R16
+	MOVD $1258291200, R16
 	VDUP R16, V28.S4
+	MOVD $65536, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -1157,42 +1191,42 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-40
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V27.B16
-	VBSL V30.B16, V0.B16, V27.B16
+	VMOV V1.B16, V25.B16
+	VBSL V30.B16, V0.B16, V25.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VFMLA V25.S4, V2.S4, V3.S4
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VFMLA V25.S4, V1.S4, V2.S4
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1225,41 +1259,41 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V25.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V25.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V4.S4
+	VFMLA V25.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V25.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V29.S4, V3.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V2.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V29.S4, V4.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1295,46 +1329,46 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 48(R2), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	VCMTST V27.S4, V2.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1393,8 +1427,8 @@ piece15:
 piece16:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -1402,8 +1436,8 @@ piece16:
 	VFMLA V4.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
@@ -1412,8 +1446,8 @@ piece16:
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
@@ -1421,25 +1455,25 @@ piece16:
 	VFMLA V5.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V5.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VCMTST V29.S4, V3.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V2.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V29.S4, V4.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1468,9 +1502,9 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 0x0, V29 0x10000, V28 0x7fff
-	// per group: V0 scale, V1 Ordered, V27 Select, V0 zeroPoint, V26 ToFloat
-	// vector registers in use at once: 11
+	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000000, V27 0x10000, V26 0x7fff
+	// per group: V0 scale, V1 Ordered, V25 Select, V0 zeroPoint, V24 ToFloat
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1478,10 +1512,14 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-48
 	MOVD $2143289344, R16
 	VDUP R16, V30.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $65536, R16
+	MOVD $1258310400, R16
 	VDUP R16, V29.S4
-	MOVD $32767, R16
+	MOVD $1258291200, R16
 	VDUP R16, V28.S4
+	MOVD $65536, R16
+	VDUP R16, V27.S4
+	MOVD $32767, R16
+	VDUP R16, V26.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
@@ -1489,48 +1527,48 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-48
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V27.B16
-	VBSL V30.B16, V0.B16, V27.B16
+	VMOV V1.B16, V25.B16
+	VBSL V30.B16, V0.B16, V25.B16
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81a // scvtf v26.4s, v0.4s
+	WORD $0x4e21d818 // scvtf v24.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VFMLA V25.S4, V2.S4, V3.S4
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V1.S4, V2.S4
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	VFMLA V25.S4, V1.S4, V2.S4
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	VFMLA V25.S4, V0.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1563,45 +1601,45 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V25.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V25.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V4.S4
+	VFMLA V25.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V25.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V29.S4, V3.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V2.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V29.S4, V4.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1638,8 +1676,8 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -1648,8 +1686,8 @@ laneloop:
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
@@ -1658,16 +1696,16 @@ laneloop:
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	VCMTST V27.S4, V3.S4, V1.S4
+	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V27.S4, V2.S4, V4.S4
+	VSUB V4.S4, V26.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
@@ -1676,8 +1714,8 @@ laneloop:
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 48(R2), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V3.B16
@@ -1686,10 +1724,10 @@ laneloop:
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V29.S4, V2.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	VCMTST V27.S4, V2.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V3.S4
+	VSUB V3.S4, V26.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1774,8 +1812,8 @@ piece19:
 piece20:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -1786,8 +1824,8 @@ piece20:
 	VFMLA V4.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V4.B16
@@ -1799,8 +1837,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
@@ -1811,8 +1849,8 @@ piece20:
 	VFMLA V5.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V30.B16, V1.B16, V5.B16
@@ -1822,17 +1860,17 @@ piece20:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VCMTST V29.S4, V3.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V2.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V27.S4, V3.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V2.S4, V5.S4
+	VSUB V5.S4, V26.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V29.S4, V4.S4, V0.S4
-	VSUB V0.S4, V28.S4, V0.S4
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V27.S4, V4.S4, V0.S4
+	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V27.S4, V1.S4, V2.S4
+	VSUB V2.S4, V26.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1861,9 +1899,9 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x10000, V27 0x7fff
-	// per group: V0 scale, V1 Ordered, V26 Select, V0 minval, V1 Ordered, V25 Select
-	// vector registers in use at once: 12
+	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x4b004b00, V27 0x4b000000, V26 0x10000, V25 0x7fff
+	// per group: V0 scale, V1 Ordered, V24 Select, V0 minval, V1 Ordered, V23 Select
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1873,10 +1911,14 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	MOVD $65536, R16
+	MOVD $1258310400, R16
 	VDUP R16, V28.S4
-	MOVD $32767, R16
+	MOVD $1258291200, R16
 	VDUP R16, V27.S4
+	MOVD $65536, R16
+	VDUP R16, V26.S4
+	MOVD $32767, R16
+	VDUP R16, V25.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
@@ -1884,50 +1926,50 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-56
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V26.B16
-	VBSL V30.B16, V0.B16, V26.B16
+	VMOV V1.B16, V24.B16
+	VBSL V30.B16, V0.B16, V24.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V25.B16
-	VBSL V30.B16, V0.B16, V25.B16
+	VMOV V1.B16, V23.B16
+	VBSL V30.B16, V0.B16, V23.B16
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V28.H8, V1.H8, V2.H8
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	VZIP2 V28.H8, V1.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VCMTST V28.S4, V2.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
-	VCMTST V28.S4, V1.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	VCMTST V26.S4, V2.S4, V3.S4
+	VSUB V3.S4, V25.S4, V3.S4
+	VCMTST V26.S4, V1.S4, V4.S4
+	VSUB V4.S4, V25.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V28.H8, V0.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	VZIP2 V28.H8, V0.H8, V0.H8
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	VCMTST V28.S4, V1.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VCMTST V28.S4, V0.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	VCMTST V26.S4, V1.S4, V2.S4
+	VSUB V2.S4, V25.S4, V2.S4
+	VCMTST V26.S4, V0.S4, V3.S4
+	VSUB V3.S4, V25.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -1960,45 +2002,45 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V28.H8, V1.H8, V2.H8
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V28.H8, V1.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP1 V28.H8, V0.H8, V3.H8
+	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
 	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V28.H8, V0.H8, V0.H8
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
 grouptailnarrow:
-	VCMTST V28.S4, V2.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
-	VCMTST V28.S4, V1.S4, V5.S4
-	VSUB V5.S4, V27.S4, V5.S4
+	VCMTST V26.S4, V2.S4, V4.S4
+	VSUB V4.S4, V25.S4, V4.S4
+	VCMTST V26.S4, V1.S4, V5.S4
+	VSUB V5.S4, V25.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V28.S4, V3.S4, V1.S4
-	VSUB V1.S4, V27.S4, V1.S4
-	VCMTST V28.S4, V0.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V26.S4, V3.S4, V1.S4
+	VSUB V1.S4, V25.S4, V1.S4
+	VCMTST V26.S4, V0.S4, V2.S4
+	VSUB V2.S4, V25.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -2035,8 +2077,8 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V28.H8, V1.H8, V2.H8
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -2046,8 +2088,8 @@ laneloop:
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V28.H8, V1.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	FMOVQ 16(R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -2057,16 +2099,16 @@ laneloop:
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VCMTST V28.S4, V2.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
-	VCMTST V28.S4, V1.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
+	VCMTST V26.S4, V2.S4, V3.S4
+	VSUB V3.S4, V25.S4, V3.S4
+	VCMTST V26.S4, V1.S4, V4.S4
+	VSUB V4.S4, V25.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V28.H8, V0.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
@@ -2076,8 +2118,8 @@ laneloop:
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V28.H8, V0.H8, V0.H8
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V30.B16, V2.B16, V3.B16
@@ -2087,10 +2129,10 @@ laneloop:
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	VCMTST V28.S4, V1.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VCMTST V28.S4, V0.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
+	VCMTST V26.S4, V1.S4, V2.S4
+	VSUB V2.S4, V25.S4, V2.S4
+	VCMTST V26.S4, V0.S4, V3.S4
+	VSUB V3.S4, V25.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -2175,8 +2217,8 @@ piece19:
 piece20:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V28.H8, V1.H8, V2.H8
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -2188,8 +2230,8 @@ piece20:
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V28.H8, V1.H8, V1.H8
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	FMOVQ 80(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V30.B16, V3.B16, V4.B16
@@ -2202,8 +2244,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V3.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	VZIP1 V28.H8, V0.H8, V3.H8
+	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
@@ -2215,8 +2257,8 @@ piece20:
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V28.H8, V0.H8, V0.H8
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
 	VBSL V30.B16, V4.B16, V5.B16
@@ -2227,17 +2269,17 @@ piece20:
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 lanetailnarrow:
-	VCMTST V28.S4, V2.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
-	VCMTST V28.S4, V1.S4, V5.S4
-	VSUB V5.S4, V27.S4, V5.S4
+	VCMTST V26.S4, V2.S4, V4.S4
+	VSUB V4.S4, V25.S4, V4.S4
+	VCMTST V26.S4, V1.S4, V5.S4
+	VSUB V5.S4, V25.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V28.S4, V3.S4, V1.S4
-	VSUB V1.S4, V27.S4, V1.S4
-	VCMTST V28.S4, V0.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
+	VCMTST V26.S4, V3.S4, V1.S4
+	VSUB V1.S4, V25.S4, V1.S4
+	VCMTST V26.S4, V0.S4, V2.S4
+	VSUB V2.S4, V25.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)

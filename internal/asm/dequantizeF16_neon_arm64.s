@@ -8,46 +8,53 @@
 
 TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 0x0
-	// per group: V30 scale
-	// vector registers in use at once: 5
+	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
+	// per group: V27 scale
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291328, R16
+	VDUP R16, V29.S4
+	MOVD $2155905152, R16
+	VDUP R16, V28.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V27.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V27.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
@@ -78,36 +85,37 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V27.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -142,29 +150,30 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ (R2), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 16(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
 	FMOVQ F4, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 32(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -224,9 +233,10 @@ piece15:
 	MOVW.P R19, 4(R17)
 piece16:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
@@ -234,8 +244,8 @@ piece16:
 	FMOVD F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -243,9 +253,9 @@ piece16:
 	FMOVD F3, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 96(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -253,8 +263,8 @@ piece16:
 	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -286,53 +296,60 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 0x0
-	// per group: V30 scale, V0 zeroPoint, V29 ToFloat
-	// vector registers in use at once: 6
+	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
+	// per group: V27 scale, V0 zeroPoint, V26 ToFloat
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291328, R16
+	VDUP R16, V29.S4
+	MOVD $2155905152, R16
+	VDUP R16, V28.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V27.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	WORD $0x4e21d81a // scvtf v26.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V27.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
@@ -363,40 +380,41 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V27.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -432,9 +450,10 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -442,8 +461,8 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -452,9 +471,9 @@ laneloop:
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
 	FMOVQ F4, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -462,8 +481,8 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -552,9 +571,10 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ 64(RSP), F3
 	FMOVQ 128(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -565,8 +585,8 @@ piece20:
 	FMOVD F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -577,9 +597,9 @@ piece20:
 	FMOVD F3, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 96(RSP), F2
 	FMOVQ 160(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -590,8 +610,8 @@ piece20:
 	FMOVD F3, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -626,9 +646,9 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat
-	// per group: V29 scale, V28 minval
-	// vector registers in use at once: 6
+	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080
+	// per group: V26 scale, V25 minval
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -636,44 +656,51 @@ TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	MOVD $1258310400, R16
+	VDUP R16, V29.S4
+	MOVD $1258291328, R16
+	VDUP R16, V28.S4
+	MOVD $2155905152, R16
+	VDUP R16, V27.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
-	VLD1R (R3), [V28.S4]
+	VLD1R (R2), [V26.S4]
+	VLD1R (R3), [V25.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
@@ -704,40 +731,41 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -773,17 +801,18 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 16(R2), F3
 	FMOVQ 16(R3), F4
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -791,17 +820,17 @@ laneloop:
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 48(R2), F2
 	FMOVQ 48(R3), F3
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
@@ -889,9 +918,10 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ 64(RSP), F3
 	FMOVQ 128(RSP), F4
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
@@ -901,8 +931,8 @@ piece20:
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -912,9 +942,9 @@ piece20:
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 96(RSP), F2
 	FMOVQ 160(RSP), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -924,8 +954,8 @@ piece20:
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
@@ -959,46 +989,50 @@ laneend:
 
 TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $120-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 0x0
-	// per group: V30 scale
-	// vector registers in use at once: 5
+	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
+	// per group: V28 scale
+	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291200, R16
+	VDUP R16, V29.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V28.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V28.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V28.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
@@ -1030,35 +1064,35 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V28.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V28.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -1094,28 +1128,28 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ (R2), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 16(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
 	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 32(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -1176,8 +1210,8 @@ piece15:
 piece16:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
@@ -1185,8 +1219,8 @@ piece16:
 	FMOVD F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -1195,8 +1229,8 @@ piece16:
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 96(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -1204,8 +1238,8 @@ piece16:
 	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -1237,53 +1271,57 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 0x0
-	// per group: V30 scale, V0 zeroPoint, V29 ToFloat
-	// vector registers in use at once: 6
+	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
+	// per group: V28 scale, V0 zeroPoint, V27 ToFloat
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291200, R16
+	VDUP R16, V29.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V28.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	WORD $0x4e21d81b // scvtf v27.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V28.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V28.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
@@ -1315,39 +1353,39 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V28.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V28.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -1384,8 +1422,8 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1393,8 +1431,8 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1404,8 +1442,8 @@ laneloop:
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
 	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1413,8 +1451,8 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1504,8 +1542,8 @@ piece19:
 piece20:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ 64(RSP), F3
 	FMOVQ 128(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1516,8 +1554,8 @@ piece20:
 	FMOVD F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1529,8 +1567,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 96(RSP), F2
 	FMOVQ 160(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1541,8 +1579,8 @@ piece20:
 	FMOVD F3, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1577,9 +1615,9 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat
-	// per group: V29 scale, V28 minval
-	// vector registers in use at once: 6
+	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000000
+	// per group: V27 scale, V26 minval
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1587,44 +1625,48 @@ TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	MOVD $1258310400, R16
+	VDUP R16, V29.S4
+	MOVD $1258291200, R16
+	VDUP R16, V28.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
-	VLD1R (R3), [V28.S4]
+	VLD1R (R2), [V27.S4]
+	VLD1R (R3), [V26.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
@@ -1656,39 +1698,39 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -1725,16 +1767,16 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 16(R2), F3
 	FMOVQ 16(R3), F4
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -1743,16 +1785,16 @@ laneloop:
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 48(R2), F2
 	FMOVQ 48(R3), F3
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
@@ -1841,8 +1883,8 @@ piece19:
 piece20:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ 64(RSP), F3
 	FMOVQ 128(RSP), F4
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
@@ -1852,8 +1894,8 @@ piece20:
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -1864,8 +1906,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 96(RSP), F2
 	FMOVQ 160(RSP), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -1875,8 +1917,8 @@ piece20:
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s

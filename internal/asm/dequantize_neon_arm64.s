@@ -8,45 +8,52 @@
 
 TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $152-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 0x0
-	// per group: V30 scale
-	// vector registers in use at once: 5
+	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
+	// per group: V27 scale
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291328, R16
+	VDUP R16, V29.S4
+	MOVD $2155905152, R16
+	VDUP R16, V28.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V27.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V27.S4, V2.S4, V3.S4
 	FMOVQ F3, (R0)
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R0)
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -76,33 +83,34 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V27.S4, V2.S4, V3.S4
 	FMOVQ F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -138,28 +146,29 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ (R2), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, (R0)
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 16(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 16(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 32(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(R0)
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -218,34 +227,35 @@ piece15:
 	MOVW.P R19, 4(R17)
 piece16:
 	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ 96(RSP), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 112(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 128(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 144(RSP), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -278,52 +288,59 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 0x0
-	// per group: V30 scale, V0 zeroPoint, V29 ToFloat
-	// vector registers in use at once: 6
+	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
+	// per group: V27 scale, V0 zeroPoint, V26 ToFloat
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291328, R16
+	VDUP R16, V29.S4
+	MOVD $2155905152, R16
+	VDUP R16, V28.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V27.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	WORD $0x4e21d81a // scvtf v26.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V27.S4, V2.S4, V3.S4
 	FMOVQ F3, (R0)
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R0)
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -353,37 +370,38 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V27.S4, V2.S4, V3.S4
 	FMOVQ F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V27.S4, V1.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V27.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -420,9 +438,10 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -430,8 +449,8 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, (R0)
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -439,9 +458,9 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 16(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -449,8 +468,8 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(R0)
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -538,9 +557,10 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V28.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ 96(RSP), F3
 	FMOVQ 160(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -550,8 +570,8 @@ piece20:
 	FMOVQ F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -561,9 +581,9 @@ piece20:
 	FMOVQ F3, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -573,8 +593,8 @@ piece20:
 	FMOVQ F3, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -610,9 +630,9 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat
-	// per group: V29 scale, V28 minval
-	// vector registers in use at once: 6
+	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080
+	// per group: V26 scale, V25 minval
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -620,43 +640,50 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	MOVD $1258310400, R16
+	VDUP R16, V29.S4
+	MOVD $1258291328, R16
+	VDUP R16, V28.S4
+	MOVD $2155905152, R16
+	VDUP R16, V27.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
-	VLD1R (R3), [V28.S4]
+	VLD1R (R2), [V26.S4]
+	VLD1R (R3), [V25.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	FMOVQ F2, (R0)
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	FMOVQ F1, 16(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	FMOVQ F1, 32(R0)
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -686,37 +713,38 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -753,34 +781,35 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVQ F2, (R0)
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 16(R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 32(R0)
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
@@ -867,9 +896,10 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 80(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VEOR V27.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ 96(RSP), F3
 	FMOVQ 160(RSP), F4
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
@@ -878,8 +908,8 @@ piece20:
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a421 // sshll2 v1.4s, v1.8h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -888,9 +918,9 @@ piece20:
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	WORD $0x0f10a401 // sshll v1.4s, v0.4h, #0
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -899,8 +929,8 @@ piece20:
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	WORD $0x4f10a400 // sshll2 v0.4s, v0.8h, #0
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
@@ -935,45 +965,49 @@ laneend:
 
 TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $152-40
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 0x0
-	// per group: V30 scale
-	// vector registers in use at once: 5
+	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
+	// per group: V28 scale
+	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291200, R16
+	VDUP R16, V29.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V28.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V28.S4, V2.S4, V3.S4
 	FMOVQ F3, (R0)
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R0)
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V28.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1004,32 +1038,32 @@ piece3:
 piece4:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V28.S4, V2.S4, V3.S4
 	FMOVQ F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V28.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -1066,27 +1100,27 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ (R2), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, (R0)
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 16(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 32(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(R0)
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -1146,16 +1180,16 @@ piece15:
 piece16:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ 96(RSP), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 112(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -1163,16 +1197,16 @@ piece16:
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 128(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 144(RSP), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -1205,52 +1239,56 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-48
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 0x0
-	// per group: V30 scale, V0 zeroPoint, V29 ToFloat
-	// vector registers in use at once: 6
+	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
+	// per group: V28 scale, V0 zeroPoint, V27 ToFloat
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V30.S4
+	MOVD $1258291200, R16
+	VDUP R16, V29.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V28.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	WORD $0x4e21d81b // scvtf v27.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V28.S4, V2.S4, V3.S4
 	FMOVQ F3, (R0)
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R0)
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V28.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1281,36 +1319,36 @@ piece3:
 piece4:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
 	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V30.S4, V2.S4, V3.S4
+	VFMLA V28.S4, V2.S4, V3.S4
 	FMOVQ F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
 	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V30.S4, V1.S4, V2.S4
+	VFMLA V28.S4, V1.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
 	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V30.S4, V0.S4, V1.S4
+	VFMLA V28.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -1348,8 +1386,8 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1357,8 +1395,8 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, (R0)
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1367,8 +1405,8 @@ laneloop:
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1376,8 +1414,8 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(R0)
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1466,8 +1504,8 @@ piece19:
 piece20:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V30.H8, V1.H8, V2.H8
+	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
 	FMOVQ 96(RSP), F3
 	FMOVQ 160(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1477,8 +1515,8 @@ piece20:
 	FMOVQ F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V30.H8, V1.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1489,8 +1527,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V30.H8, V0.H8, V1.H8
+	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1500,8 +1538,8 @@ piece20:
 	FMOVQ F3, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V30.H8, V0.H8, V0.H8
+	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1537,9 +1575,9 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat
-	// per group: V29 scale, V28 minval
-	// vector registers in use at once: 6
+	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000000
+	// per group: V27 scale, V26 minval
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -1547,43 +1585,47 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-56
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	MOVD $1258310400, R16
+	VDUP R16, V29.S4
+	MOVD $1258291200, R16
+	VDUP R16, V28.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V29.S4]
-	VLD1R (R3), [V28.S4]
+	VLD1R (R2), [V27.S4]
+	VLD1R (R3), [V26.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	FMOVQ F2, (R0)
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 32(R0)
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1614,36 +1656,36 @@ piece3:
 piece4:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3ddc42 // fmul v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3ddc21 // fmul v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3ddc00 // fmul v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -1681,16 +1723,16 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVQ F2, (R0)
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -1698,16 +1740,16 @@ laneloop:
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 32(R0)
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
@@ -1795,8 +1837,8 @@ piece19:
 piece20:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VUXTL V1.H4, V2.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	VZIP1 V29.H8, V1.H8, V2.H8
+	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
 	FMOVQ 96(RSP), F3
 	FMOVQ 160(RSP), F4
 	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
@@ -1805,8 +1847,8 @@ piece20:
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VUXTL2 V1.H8, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP2 V29.H8, V1.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -1816,8 +1858,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V1.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	VZIP1 V29.H8, V0.H8, V1.H8
+	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
@@ -1826,8 +1868,8 @@ piece20:
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VUXTL2 V0.H8, V0.S4
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	VZIP2 V29.H8, V0.H8, V0.H8
+	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s

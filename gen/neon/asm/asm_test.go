@@ -157,6 +157,7 @@ func tests() []instruction {
 	s3("UZP1", "uzp1 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).UZP1)
 	s3("UZP2", "uzp2 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).UZP2)
 	s3("ZIP1", "zip1 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ZIP1)
+	s3("ZIP2", "zip2 v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ZIP2)
 	for n := 1; n <= 4; n++ {
 		for _, r := range []V{0, 28} {
 			l := list(r, n)

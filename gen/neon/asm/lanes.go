@@ -13,6 +13,9 @@ func (p *Printer) UZP2(s Size, d, n, m V) { sized("UZP2", s, B, D); p.full("VUZP
 // ZIP1 has in d the lower halves of n and m, element by element in turn.
 func (p *Printer) ZIP1(s Size, d, n, m V) { sized("ZIP1", s, B, D); p.full("VZIP1", s, d, n, m) }
 
+// ZIP2 has in d the upper halves of n and m, element by element in turn.
+func (p *Printer) ZIP2(s Size, d, n, m V) { sized("ZIP2", s, B, D); p.full("VZIP2", s, d, n, m) }
+
 // TBL is d = the bytes, at m's indexes, of count registers from table on, 1 to
 // 4; an index beyond them gives 0.
 func (p *Printer) TBL(d, table V, count int, m V) {
