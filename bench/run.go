@@ -105,7 +105,7 @@ func (c Config) measure(ctx context.Context, arenas []arena, op Op, n, taken int
 		best = min(best, way.best)
 	}
 	copying = slices.DeleteFunc(copying, func(way rounds) bool { return way.best > 1.2*best })
-	for kernel.total < c.MinTime || copying[0].total < c.MinTime {
+	for count := 0; count < leastRounds || kernel.total < c.MinTime || copying[0].total < c.MinTime; count++ {
 		if err := ctx.Err(); err != nil {
 			return Result{}, err
 		}
@@ -117,6 +117,9 @@ func (c Config) measure(ctx context.Context, arenas []arena, op Op, n, taken int
 	}
 	return Result{NsPerElement: kernel.best / float64(taken), GBPerS: float64(bytes) / kernel.best, CopyRatio: kernel.best / best}, nil
 }
+
+// leastRounds are enough to have one in which the machine did little else, if a round takes longer than all are to take.
+const leastRounds = 5
 
 // rounds times some work that several workers do side by side, many times in a round.
 type rounds struct {
