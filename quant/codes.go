@@ -86,18 +86,23 @@ func (c Codes) check() (size int, err error) {
 	if n := l.total(size); len(c.Data) != n {
 		return 0, shapeError("len(Codes.Data)", len(c.Data), "%d, as Codes.Shape is %s and DType %v", n, shapeString(c.Shape), c.Spec.DType)
 	}
+	return size, c.checkGroups(size)
+}
+
+// checkGroups holds the number of groups against the shape, of so many elements.
+func (c Codes) checkGroups(size int) error {
 	if size == 0 {
-		return 0, nil
+		return nil
 	}
 	if len(c.Params.Shape) != len(c.Shape) {
-		return 0, shapeError("Params.Shape", c.Params.Shape, "a number of groups for each axis of Codes.Shape, %s", shapeString(c.Shape))
+		return shapeError("Params.Shape", c.Params.Shape, "a number of groups for each axis of Codes.Shape, %s", shapeString(c.Shape))
 	}
 	for i, n := range c.Params.Shape {
 		if n < 1 || c.Shape[i]%n != 0 {
-			return 0, shapeError("Params.Shape", c.Params.Shape, "divisors of Codes.Shape, %s", shapeString(c.Shape))
+			return shapeError("Params.Shape", c.Params.Shape, "divisors of Codes.Shape, %s", shapeString(c.Shape))
 		}
 	}
-	return size, nil
+	return nil
 }
 
 // Dequantize writes the values of codes to dst: (q - zero_point) * scale, or (q - quant_min) * scale + minval, or for a float format
@@ -115,7 +120,7 @@ func Dequantize[T kernels.Float](dst *Tensor[T], c Codes, workers int) error {
 	p := newPass[T]()
 	defer p.release()
 	p.ownFormat, p.ownParams = newFormat(c.Spec), c.Params
-	if err := p.ownParams.check(&p.ownFormat, true); err != nil {
+	if err := p.ownParams.check(&p.ownFormat, true, 0); err != nil {
 		return err
 	}
 	p.lines = newLines(c.Spec.DType, c.Shape, c.Packed)

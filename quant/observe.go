@@ -89,10 +89,7 @@ func (p *pass[T]) observe() {
 		p.unit, shares, lists = p.size, 1, 1
 	}
 	for _, b := range p.benches[:lists] {
-		b.allLow, b.allHigh = grow(b.allLow, t.count), grow(b.allHigh, t.count)
-		for i := range b.allLow {
-			b.allLow[i], b.allHigh[i] = float32(math.Inf(1)), float32(math.Inf(-1))
-		}
+		b.allLow, b.allHigh = unbounded(b.allLow, b.allHigh, t.count)
 	}
 	p.apart = lists == 1
 	p.split(observing, shares)
@@ -101,6 +98,15 @@ func (p *pass[T]) observe() {
 		widest(all.allLow, all.allHigh, b.allLow, b.allHigh)
 	}
 	p.observer.update(0, all.allLow, all.allHigh)
+}
+
+// unbounded returns so many ranges of nothing, in that memory if there is enough.
+func unbounded(low, high []float32, count int) (_, _ []float32) {
+	low, high = grow(low, count), grow(high, count)
+	for i := range low {
+		low[i], high[i] = float32(math.Inf(1)), float32(math.Inf(-1))
+	}
+	return low, high
 }
 
 // widest widens ranges by others.

@@ -103,13 +103,7 @@ func (p *pass[T]) do(workers int) {
 	if p.step != nil {
 		p.workers = 1 // a user's own takes the elements in their order
 	}
-	for k := len(p.benches); k < p.workers; k++ {
-		p.benches = append(p.benches, new(bench[T]))
-		p.run = append(p.run, func() {
-			defer p.wait.Done()
-			p.work(k)
-		})
-	}
+	p.equip(p.workers)
 	if p.observer != nil {
 		switch {
 		case p.observer.fixed():
@@ -127,6 +121,17 @@ func (p *pass[T]) do(workers int) {
 	if p.out != nothing {
 		p.unit = p.writingUnit()
 		p.split(writing, p.workers)
+	}
+}
+
+// equip makes workbenches for that many workers.
+func (p *pass[T]) equip(workers int) {
+	for k := len(p.benches); k < workers; k++ {
+		p.benches = append(p.benches, new(bench[T]))
+		p.run = append(p.run, func() {
+			defer p.wait.Done()
+			p.work(k)
+		})
 	}
 }
 

@@ -56,8 +56,9 @@ func (p *Params) complete(f *format) Params {
 	return c
 }
 
-// check holds parameters from elsewhere against a format. Scales are positive; unless they were observed, they are finite too.
-func (p *Params) check(f *format, observed bool) error {
+// check holds parameters from elsewhere against a format; in its errors the first group is that of a tensor's.
+// Scales are positive; unless they were observed, they are finite too.
+func (p *Params) check(f *format, observed bool, first int) error {
 	count, err := elements("Params", ".Shape", p.Shape)
 	if err != nil {
 		return err
@@ -69,9 +70,9 @@ func (p *Params) check(f *format, observed bool) error {
 		finite := s <= math.MaxFloat32
 		switch {
 		case s <= 0, !finite && !observed:
-			return paramsError(fmt.Sprintf("Params.Scale[%d]", i), s, "a positive, finite number")
+			return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a positive, finite number")
 		case f.e8m0 && (finite || s == s) && math.Float32bits(s)&(1<<23-1) != 0:
-			return paramsError(fmt.Sprintf("Params.Scale[%d]", i), s, "a power of two from 2^-126 to 2^127, as scale_dtype is %v", ScaleE8M0)
+			return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a power of two from 2^-126 to 2^127, as scale_dtype is %v", ScaleE8M0)
 		}
 	}
 	if f.dtype.IsFloat() {
@@ -85,7 +86,7 @@ func (p *Params) check(f *format, observed bool) error {
 	}
 	for i, z := range p.ZeroPoint {
 		if float32(z) < f.min || float32(z) > f.max {
-			return paramsError(fmt.Sprintf("Params.ZeroPoint[%d]", i), z, "%v to %v, as dtype is %v", f.min, f.max, f.dtype)
+			return paramsError(fmt.Sprintf("Params.ZeroPoint[%d]", first+i), z, "%v to %v, as dtype is %v", f.min, f.max, f.dtype)
 		}
 	}
 	if n := len(p.MinVal); n != count && (n > 0 || f.minval) {
@@ -93,7 +94,7 @@ func (p *Params) check(f *format, observed bool) error {
 	}
 	for i, m := range p.MinVal {
 		if !observed && !(math.Abs(float64(m)) <= math.MaxFloat32) {
-			return paramsError(fmt.Sprintf("Params.MinVal[%d]", i), m, "a finite number")
+			return paramsError(fmt.Sprintf("Params.MinVal[%d]", first+i), m, "a finite number")
 		}
 	}
 	return nil

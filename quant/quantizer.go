@@ -75,7 +75,7 @@ func NewGiven[T kernels.Float](spec Spec, target Target, params Params) (*FakeQu
 	if err != nil {
 		return nil, err
 	}
-	if err := params.check(&q.format, false); err != nil {
+	if err := params.check(&q.format, false, 0); err != nil {
 		return nil, err
 	}
 	q.observer.params = params.complete(&q.format)

@@ -143,7 +143,7 @@ func (q *FakeQuantizer[T]) LoadState(s State) error {
 		l.fail(name, "in the state", "not there, as the quantizer's spec has no such tensor")
 	}
 	if l.err == nil && observed {
-		l.err = stateError(p.check(&q.format, true))
+		l.err = stateError(p.check(&q.format, true, 0))
 	}
 	if l.err != nil {
 		return l.err

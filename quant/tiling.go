@@ -20,6 +20,8 @@ type tiling struct {
 	grid   kernels.Grid
 	// Groups before and after a multiple of apart elements are different ones. It is size if there is no such place.
 	apart int
+	// Of a part of a tensor (see part): its first element and its first group. What spans yield counts from them.
+	first, firstGroup int
 }
 
 // loop repeats what is within it.
@@ -32,6 +34,7 @@ type loop struct {
 func (t *tiling) resolve(shape, groups []int) {
 	t.shape, t.groups = copyShape(t.shape, shape), copyShape(t.groups, groups)
 	t.size, t.count, t.loops = 1, 1, t.loops[:0]
+	t.first, t.firstGroup = 0, 0
 	selects := func(l loop) bool { return l.group > 0 }
 	for i := len(shape) - 1; i >= 0; i-- { // innermost first; reversed below
 		within, among := loop{steps: shape[i] / groups[i]}, loop{steps: groups[i], group: t.count}
@@ -64,6 +67,12 @@ func (t *tiling) resolve(shape, groups []int) {
 	t.grid.Groups = take(true)
 	t.grid.Rows = take(false)
 	t.loops = t.loops[:copy(t.loops, rest)]
+}
+
+// part makes t the tiling of a part of a tensor: of size elements from first on, and of count groups from group on, to which they belong.
+func (t *tiling) part(whole *tiling, first, size, group, count int) {
+	t.loops, t.grid, t.apart = append(t.loops[:0], whole.loops...), whole.grid, whole.apart
+	t.first, t.size, t.firstGroup, t.count = first, size, group, count
 }
 
 // contiguous tells whether group g is the elements [g*Len, (g+1)*Len).
@@ -115,8 +124,8 @@ func (t *tiling) spans(lo, hi int) iter.Seq[span] {
 func (t *tiling) span(lo, hi int) span {
 	g := t.grid
 	row := g.Groups * g.Len
-	piece, inPiece := lo/(g.Rows*row), lo%(g.Rows*row)
-	s := span{at: lo}
+	piece, inPiece := (t.first+lo)/(g.Rows*row), (t.first+lo)%(g.Rows*row)
+	s := span{at: lo, group: -t.firstGroup}
 	for _, l := range t.loops { // innermost first
 		s.group += piece % l.steps * l.group
 		piece /= l.steps

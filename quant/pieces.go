@@ -1,0 +1,343 @@
+package quant
+
+import (
+	"iter"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// Pieces quantizes or dequantizes a tensor that is not in memory, but comes and goes a piece at a time, with the bits that
+// FakeQuantizer.Quantize gives in its first pass, and Dequantize.
+//
+// The tensor is cut twice. Its parts have no group in common: a part that fits memory is quantized at once. One that is too long for
+// that is cut into pieces, and all of them are observed before the first is quantized:
+//
+//	p, err := quant.NewPieces[float32](spec, quant.Weight, shape, packed)
+//	for part := range p.Parts(most) {
+//		if part.Len <= most {
+//			err = p.Quantize(codes, &params, part, x) // x are the elements from part.First on, codes the bytes from part.Byte on
+//			continue
+//		}
+//		var r quant.Ranges
+//		for piece := range p.Cut(part, most) {
+//			err = p.Observe(&r, piece, x)
+//		}
+//		params := p.Params(&r, part)
+//		for piece := range p.Cut(part, most) {
+//			err = p.QuantizeBy(params, codes, piece, x)
+//		}
+//	}
+//
+// Parts and pieces may be worked on in any order and by several goroutines at a time; each call uses the caller's alone.
+// An algorithm of a user's own, which may want to see a tensor whole and in its order, cannot be used: ErrSpec.
+type Pieces[T kernels.Float] struct {
+	observer observer // without parameters
+	tiling   tiling
+	lines    lines
+}
+
+// Part is a run of a tensor's elements in row-major order: a part, or a piece of one.
+type Part struct {
+	First, Len    int // elements
+	Byte, Bytes   int // of their codes
+	Group, Groups int // of the part, whether this is all of it or a piece
+}
+
+// Ranges are the ranges of a part's groups, as far as they have been observed.
+type Ranges struct {
+	mu        sync.Mutex
+	low, high []float32
+}
+
+// fewest is the least number of elements that parts and pieces are limited to.
+const fewest = 64
+
+// NewPieces cuts a tensor of that shape. Packed asks for packed codes. Where a block does not divide its axis, it is an ErrDisabled.
+func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bool) (*Pieces[T], error) {
+	if err := spec.validateFor(target); err != nil {
+		return nil, err
+	}
+	spec = spec.resolved()
+	const want = "one that Lowbit has itself, as the tensor comes in pieces"
+	if rangeCalculators.new(spec.RangeCalculator) != nil {
+		return nil, specError("range_calculator_cls", spec.RangeCalculator, want)
+	}
+	if quantizeSteps.new(spec.FakeQuantize) != nil {
+		return nil, specError("fake_quantize_cls", spec.FakeQuantize, want)
+	}
+	groups, err := spec.Granularity.Groups(shape, target)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pieces[T]{observer: newObserver(spec, target, elementOf[T]())}
+	p.observer.calculator = nil // the first pass just sets the range
+	return p, p.cut(spec.DType, shape, groups, packed)
+}
+
+// PiecesOf cuts codes that are there, to be dequantized. Of c it takes all but Data and the parameters' values.
+func PiecesOf[T kernels.Float](c Codes) (*Pieces[T], error) {
+	if err := c.Spec.Validate(); err != nil {
+		return nil, err
+	}
+	size, err := elements("Codes", ".Shape", c.Shape)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkGroups(size); err != nil {
+		return nil, err
+	}
+	p := &Pieces[T]{observer: observer{format: newFormat(c.Spec)}}
+	return p, p.cut(c.Spec.DType, c.Shape, c.Params.Shape, c.Packed)
+}
+
+func (p *Pieces[T]) cut(d DType, shape, groups []int, packed bool) error {
+	p.lines = newLines(d, shape, packed)
+	if size, _ := elements("", "", shape); size == 0 {
+		return nil
+	}
+	p.tiling.resolve(shape, groups)
+	return p.lines.check(shape)
+}
+
+// grain is the number of elements that fill whole bytes of codes.
+func (p *Pieces[T]) grain() int {
+	if !p.lines.packed {
+		return 1
+	}
+	return 8 / p.lines.bits
+}
+
+// Parts yields the parts of the tensor in their order, of at most so many elements where they can be that short.
+func (p *Pieces[T]) Parts(most int) iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		size := p.tiling.size
+		if size == 0 {
+			return
+		}
+		unit := lcm(p.tiling.apart, p.grain())
+		if p.lines.padded {
+			unit = lcm(p.tiling.apart, p.lines.length)
+		}
+		n := max(1, most/unit)
+		for first := 0; first < size; {
+			part := p.part(first, min(size-first, n*unit))
+			if !yield(part) {
+				return
+			}
+			first += part.Len
+		}
+	}
+}
+
+// part returns the elements as a part of its own.
+func (p *Pieces[T]) part(first, n int) Part {
+	t := &p.tiling
+	part := Part{First: first, Len: n, Byte: first, Bytes: p.linesOf(first, n).total(n)}
+	if p.lines.packed {
+		part.Byte = p.lines.offset(first)
+	}
+	perUnit := t.count / (t.size / t.apart)
+	part.Group = first / t.apart * perUnit
+	part.Groups = (first+n-1)/t.apart*perUnit + perUnit - part.Group
+	return part
+}
+
+// linesOf tells how the codes of elements are packed that Parts or Cut has cut out.
+func (p *Pieces[T]) linesOf(first, n int) lines {
+	l := p.lines
+	if l.padded && (first%l.length != 0 || n < l.length) { // within a line
+		l.padded, l.length = false, math.MaxInt
+	}
+	return l
+}
+
+// aligned tells whether elements fill bytes of codes: whole lines, or part of one from a whole byte on, up to another or to the line's end.
+func (p *Pieces[T]) aligned(first, n int) bool {
+	line := p.tiling.size
+	if p.lines.padded {
+		line = p.lines.length
+		if first%line == 0 && n%line == 0 {
+			return true
+		}
+		first %= line
+	}
+	end := first + n
+	return first%p.grain() == 0 && (end%p.grain() == 0 && end <= line || end == line)
+}
+
+// Cut yields the pieces of a part in their order, of at most so many elements, or at most 64 if that is more.
+func (p *Pieces[T]) Cut(part Part, most int) iter.Seq[Part] {
+	return func(yield func(Part) bool) {
+		most := max(most, fewest) / fewest * fewest
+		for first, end := part.First, part.First+part.Len; first < end; {
+			n := min(end-first, most)
+			if length := p.lines.length; p.lines.padded {
+				if inLine := first % length; inLine > 0 || n < length {
+					n = min(n, length-inLine)
+				} else {
+					n = n / length * length
+				}
+			}
+			piece := p.part(first, n)
+			piece.Group, piece.Groups = part.Group, part.Groups
+			if !yield(piece) {
+				return
+			}
+			first += n
+		}
+	}
+}
+
+// Fixed tells whether the parameters do not depend on the elements, so that there is nothing to observe.
+func (p *Pieces[T]) Fixed() bool { return p.observer.fixed() }
+
+// Quantize writes the codes of a whole part to dst, and its parameters, one for each of its groups, to params, whose memory it uses if
+// there is enough.
+func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error {
+	s, err := p.begin(part, len(x), "x")
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	end := part.First + part.Len
+	if t := &p.tiling; part != p.part(part.First, part.Len) || part.First%t.apart != 0 || end%t.apart != 0 {
+		return shapeError("Part", part, "a whole part, from Parts")
+	}
+	o := p.observer
+	o.params = *params
+	o.resize([]int{part.Groups}, part.Groups)
+	s.observer, s.params, s.x = &o, &o.params, x
+	if err := s.packTo(dst, part); err != nil {
+		return err
+	}
+	s.do(1)
+	*params = o.params
+	return nil
+}
+
+// Observe widens r, the ranges of a part, by those of a piece of it.
+func (p *Pieces[T]) Observe(r *Ranges, piece Part, x []T) error {
+	s, err := p.begin(piece, len(x), "x")
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	if err := r.of(piece); err != nil {
+		return err
+	}
+	s.x = x
+	s.equip(1)
+	for span := range s.tiling.spans(0, s.size) {
+		low, high := s.minMax(s.benches[0], span)
+		r.mu.Lock()
+		widest(r.low[span.group:], r.high[span.group:], low, high)
+		r.mu.Unlock()
+	}
+	return nil
+}
+
+// of makes r ready for a piece, if it has not been yet.
+func (r *Ranges) of(piece Part) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.low == nil {
+		r.low, r.high = unbounded(nil, nil, piece.Groups)
+	}
+	if len(r.low) != piece.Groups {
+		return shapeError("Ranges", len(r.low), "%d groups, as the part of the piece has", piece.Groups)
+	}
+	return nil
+}
+
+// Params returns the parameters of a part all pieces of which were observed. If they are fixed, none need be.
+func (p *Pieces[T]) Params(r *Ranges, part Part) (Params, error) {
+	if err := r.of(part); err != nil {
+		return Params{}, err
+	}
+	o := p.observer
+	o.resize([]int{part.Groups}, part.Groups)
+	o.update(0, slices.Clone(r.low), slices.Clone(r.high))
+	return o.params, nil
+}
+
+// QuantizeBy writes the codes of a piece to dst, by the parameters of its part.
+func (p *Pieces[T]) QuantizeBy(params Params, dst []byte, piece Part, x []T) error {
+	s, err := p.begin(piece, len(x), "x")
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	if err := s.by(params, piece); err != nil {
+		return err
+	}
+	s.x = x
+	if err := s.packTo(dst, piece); err != nil {
+		return err
+	}
+	s.do(1)
+	return nil
+}
+
+// Dequantize writes the values of the codes of a part, or a piece of one, to dst, by the parameters of the part. They are checked, as those of
+// the function Dequantize are.
+func (p *Pieces[T]) Dequantize(dst []T, part Part, codes []byte, params Params) error {
+	s, err := p.begin(part, len(dst), "dst")
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	if err := s.by(params, part); err != nil {
+		return err
+	}
+	if err := s.packTo(codes, part); err != nil {
+		return err
+	}
+	s.y, s.out = dst, dequantized
+	s.do(1)
+	return nil
+}
+
+// begin checks a part, and the number of elements that are given for it under that name, and sets up a pass.
+func (p *Pieces[T]) begin(part Part, n int, name string) (*pass[T], error) {
+	t := &p.tiling
+	if part.Len < 1 || part.First < 0 || part.First > t.size-part.Len {
+		return nil, shapeError("Part", part, "elements of the tensor, which has %d", t.size)
+	}
+	own := p.part(part.First, part.Len)
+	if part.Byte != own.Byte || part.Bytes != own.Bytes || part.Group > own.Group || part.Group+part.Groups < own.Group+own.Groups ||
+		part.Group < 0 || part.Groups > t.count-part.Group || !p.aligned(part.First, part.Len) {
+		return nil, shapeError("Part", part, "one from Parts or Cut")
+	}
+	if n != part.Len {
+		return nil, shapeError("len("+name+")", n, "%d, as the part has", part.Len)
+	}
+	s := newPass[T]()
+	s.ownTiling.part(t, part.First, part.Len, part.Group, part.Groups)
+	s.ownFormat = p.observer.format
+	s.format, s.tiling, s.size = &s.ownFormat, &s.ownTiling, part.Len
+	s.lines = p.linesOf(part.First, part.Len)
+	return s, nil
+}
+
+// by gives a pass parameters from elsewhere.
+func (p *pass[T]) by(params Params, part Part) error {
+	p.ownParams = params
+	p.params = &p.ownParams
+	if n := len(params.Scale); n != part.Groups {
+		return paramsError("len(Params.Scale)", n, "%d, the number of groups of the part", part.Groups)
+	}
+	p.ownParams.Shape = []int{part.Groups}
+	return p.ownParams.check(p.format, true, part.Group)
+}
+
+// packTo gives a pass memory for codes, or codes.
+func (p *pass[T]) packTo(dst []byte, part Part) error {
+	if n := len(dst); n != part.Bytes {
+		return shapeError("the number of bytes for codes", n, "%d, as the part has", part.Bytes)
+	}
+	p.codes, p.out = dst, codes
+	return nil
+}

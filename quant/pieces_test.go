@@ -1,0 +1,194 @@
+package quant_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
+)
+
+// A tensor in pieces of any length gets the bits that it gets whole, for any tiling and any format.
+func TestPieces(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(21, 22))
+		for range rounds(150) {
+			testPieces[float32](t, r)
+			testPieces[float16.Float16](t, r)
+			testPieces[bf16.BFloat16](t, r)
+		}
+	})
+}
+
+func testPieces[T kernels.Float](t *testing.T, r *rand.Rand) {
+	shape, g := tilings(r)
+	if len(shape) > 0 && r.IntN(3) == 0 && g.String() == quant.PerTensor().String() {
+		shape[len(shape)-1] += 100 + r.IntN(100) // rows that are longer than a piece
+	}
+	s := quant.Spec{DType: quant.DType(r.IntN(9)), Granularity: g}
+	if !s.DType.IsFloat() {
+		s.Scheme, s.Formulation = quant.Scheme(r.IntN(3)), quant.Formulation(r.IntN(2))
+	}
+	switch r.IntN(8) {
+	case 0:
+		s.FloatRange = quant.FixedMin(-1)
+	case 1:
+		s.FloatRange = quant.FixedRange(-1, 1.5)
+	}
+	target := quant.Target(r.IntN(3))
+	x := random[T](r, r.IntN(2) == 0, shape...)
+	checkPieces(t, fmt.Sprint(shape, target, s), s, target, x, r.IntN(2) == 0, 1+r.IntN(200))
+}
+
+// checkPieces holds the codes and parameters of a tensor in pieces, from several goroutines, against those of the whole, and what they dequantize to.
+func checkPieces[T kernels.Float](t *testing.T, what string, s quant.Spec, target quant.Target, x quant.Tensor[T], packed bool, most int) {
+	t.Helper()
+	q, err := quant.New[T](s, target)
+	require.NoError(t, err, what)
+	p, err := quant.NewPieces[T](s, target, x.Shape, packed)
+	want := quant.Codes{Packed: packed}
+	if whole := q.Quantize(&want, x); whole != nil {
+		require.Equal(t, whole, err, what)
+		return
+	}
+	require.NoError(t, err, what)
+	got := quant.Codes{Spec: want.Spec, Shape: want.Shape, Packed: packed, Data: make([]byte, len(want.Data)), Params: quant.Params{Shape: want.Params.Shape}}
+	of := func(piece quant.Part) ([]byte, []T) {
+		return got.Data[piece.Byte:][:piece.Bytes], x.Data[piece.First:][:piece.Len]
+	}
+	cut := func(part quant.Part, do func(piece quant.Part) error) {
+		var wait sync.WaitGroup
+		next := part.First
+		for piece := range p.Cut(part, most) {
+			assert.Equal(t, next, piece.First, what)
+			assert.LessOrEqual(t, piece.Len, max(most, 64), what)
+			next += piece.Len
+			wait.Go(func() { assert.NoError(t, do(piece), what) })
+		}
+		wait.Wait()
+		assert.Equal(t, part.First+part.Len, next, what)
+	}
+	var params quant.Params
+	next := 0
+	for part := range p.Parts(most) {
+		require.Equal(t, next, part.First, what)
+		require.Equal(t, len(got.Params.Scale), part.Group, what)
+		next += part.Len
+		if part.Len <= most {
+			codes, x := of(part)
+			require.NoError(t, p.Quantize(codes, &params, part, x), what)
+		} else {
+			var ranges quant.Ranges
+			if !p.Fixed() {
+				cut(part, func(piece quant.Part) error {
+					_, x := of(piece)
+					return p.Observe(&ranges, piece, x)
+				})
+			}
+			params, err = p.Params(&ranges, part)
+			require.NoError(t, err, what)
+			cut(part, func(piece quant.Part) error {
+				codes, x := of(piece)
+				return p.QuantizeBy(params, codes, piece, x)
+			})
+		}
+		got.Params.Scale = append(got.Params.Scale, params.Scale...)
+		got.Params.ZeroPoint = append(got.Params.ZeroPoint, params.ZeroPoint...)
+		got.Params.MinVal = append(got.Params.MinVal, params.MinVal...)
+	}
+	require.Equal(t, len(x.Data), next, what)
+	requireSame(t, what+" scale", want.Params.Scale, got.Params.Scale)
+	requireSame(t, what+" minval", want.Params.MinVal, got.Params.MinVal)
+	require.Equal(t, want.Params.ZeroPoint, got.Params.ZeroPoint, what)
+	if packed && s.DType.Bits() < 8 {
+		require.Equal(t, want.Data, got.Data, what)
+	} else {
+		requireCodes(t, what, s.DType, want.Data, got.Data)
+	}
+
+	var back quant.Tensor[T]
+	require.NoError(t, quant.Dequantize(&back, want, 1), what)
+	got.Data = want.Data
+	p, err = quant.PiecesOf[T](quant.Codes{Spec: want.Spec, Shape: want.Shape, Packed: packed, Params: quant.Params{Shape: want.Params.Shape}})
+	require.NoError(t, err, what)
+	y := make([]T, len(x.Data))
+	for part := range p.Parts(most) {
+		params := quant.Params{Scale: want.Params.Scale[part.Group:][:part.Groups]}
+		if !s.DType.IsFloat() {
+			params.ZeroPoint, params.MinVal = want.Params.ZeroPoint[part.Group:][:part.Groups], want.Params.MinVal[part.Group:][:part.Groups]
+		}
+		cut(part, func(piece quant.Part) error {
+			codes, _ := of(piece)
+			return p.Dequantize(y[piece.First:][:piece.Len], piece, codes, params)
+		})
+	}
+	requireSame(t, what+" dequantized", back.Data, y)
+}
+
+// What is not from Parts or Cut, or does not fit it, is an error.
+func TestPiecesMistakes(t *testing.T) {
+	spec := quant.Spec{DType: quant.Int4, Granularity: quant.PerChannel(0)}
+	p, err := quant.NewPieces[float32](spec, quant.Weight, []int{4, 67}, true)
+	require.NoError(t, err)
+	assert.False(t, p.Fixed())
+	parts := slices.Collect(p.Parts(67))
+	require.Equal(t, quant.Part{First: 67, Len: 67, Byte: 34, Bytes: 34, Group: 1, Groups: 1}, parts[1])
+	pieces := slices.Collect(p.Cut(parts[1], 0))
+	require.Equal(t, []quant.Part{{67, 64, 34, 32, 1, 1}, {131, 3, 66, 2, 1, 1}}, pieces)
+
+	x, codes, params := make([]float32, 67), make([]byte, 34), quant.Params{Scale: []float32{1}}
+	shape := func(err error, words string) {
+		t.Helper()
+		assert.ErrorIs(t, err, quant.ErrShape)
+		assert.ErrorContains(t, err, words)
+	}
+	for _, wrong := range []quant.Part{
+		{}, {First: -1, Len: 67}, {First: 1, Len: 268, Bytes: 34}, {First: 67, Len: 67}, {67, 67, 34, 34, 0, 1}, {67, 67, 34, 34, 1, 4}, {67, 67, 34, 34, -1, 3},
+		{68, 66, 35, 33, 1, 1}, {69, 66, 35, 33, 1, 2}, {67, 65, 34, 33, 1, 1}, {67, 100, 34, 51, 1, 2},
+	} {
+		shape(p.Quantize(codes, &params, wrong, x), "Part")
+		shape(p.Observe(new(quant.Ranges), wrong, x), "Part")
+		shape(p.QuantizeBy(params, codes, wrong, x), "Part")
+		shape(p.Dequantize(x, wrong, codes, params), "Part")
+	}
+	shape(p.Quantize(codes[:32], &params, pieces[0], x[:64]), "whole part")
+	shape(p.Quantize(codes[:33], &params, parts[1], x), "34")
+	shape(p.Quantize(codes, &params, parts[1], x[1:]), "len(x) is 66, want 67")
+	shape(p.QuantizeBy(params, codes[1:], parts[1], x), "34")
+	shape(p.Dequantize(x[1:], parts[1], codes, params), "len(dst) is 66, want 67")
+	shape(p.Dequantize(x, parts[1], codes[1:], params), "34")
+	var ranges quant.Ranges
+	require.NoError(t, p.Observe(&ranges, pieces[0], x[:64]))
+	both := slices.Collect(p.Parts(134))[0]
+	shape(p.Observe(&ranges, both, append(x, x...)), "Ranges")
+	_, err = p.Params(&ranges, both)
+	shape(err, "Ranges")
+	assert.ErrorIs(t, p.QuantizeBy(quant.Params{Scale: []float32{1, 1}}, codes, parts[1], x), quant.ErrParams)
+	err = p.Dequantize(x, parts[1], codes, quant.Params{Scale: []float32{-1}})
+	assert.ErrorIs(t, err, quant.ErrParams)
+	assert.ErrorContains(t, err, "Params.Scale[1] is -1", "the tensor's second group")
+
+	_, err = quant.NewPieces[float32](spec, quant.Weight, nil, true)
+	shape(err, "axis")
+	_, err = quant.NewPieces[float32](quant.Spec{Granularity: quant.PerBlock(0, 3)}, quant.Weight, []int{4}, true)
+	assert.ErrorIs(t, err, quant.ErrDisabled)
+	for _, own := range []quant.Spec{{DType: 99}, {RangeCalculator: "fixed"}, {FakeQuantize: "stochastic"}} {
+		_, err = quant.NewPieces[float32](own, quant.Weight, []int{4}, true)
+		assert.ErrorIs(t, err, quant.ErrSpec)
+	}
+	for _, c := range []quant.Codes{{Spec: quant.Spec{DType: 99}}, {Shape: []int{-1}}, {Shape: []int{4}}, {Shape: []int{4}, Params: quant.Params{Shape: []int{3}}}} {
+		_, err = quant.PiecesOf[float32](c)
+		assert.Error(t, err)
+	}
+	empty, err := quant.PiecesOf[float32](quant.Codes{Shape: []int{0, 3}})
+	require.NoError(t, err)
+	assert.Empty(t, slices.Collect(empty.Parts(1)))
+	shape(empty.Observe(&ranges, quant.Part{Len: 1}, x[:1]), "Part")
+}
