@@ -35,7 +35,7 @@ func (c *compareCommand) Run(t *tool) error {
 	}
 	bar := newProgress(t.stderr, "compare", total, false)
 	defer bar.end()
-	job := &compareJob{tool: t, progress: bar, a: a, b: b}
+	job := &compareJob{crew: t.newCrew(t.workers), progress: bar, a: a, b: b}
 	list := table{head: []string{"TENSOR", "DTYPE", "SHAPE", "BITS", ">MAX ABS ERROR", ">SQNR"}}
 	differ := 0
 	for _, info := range tensors {
@@ -62,7 +62,7 @@ func (c *compareCommand) Run(t *tool) error {
 
 // compareJob is the command at work.
 type compareJob struct {
-	*tool
+	*crew
 	progress *progress // counts elements
 	a, b     *safetensors.File
 	benches  pool[compareBench]

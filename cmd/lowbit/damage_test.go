@@ -211,7 +211,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// A tensor that memory cannot hold is an error, and not the end of the program. The file is sparse.
+// A tensor that memory cannot hold, where it has to, is an error, and not the end of the program. The file is sparse.
 func TestTooLarge(t *testing.T) {
 	const elements = int64(1) << 40
 	if total, ok := systemMemory("MemTotal"); !ok || total > 4*elements || strconv.IntSize == 32 {
@@ -224,9 +224,7 @@ func TestTooLarge(t *testing.T) {
 		t.Skip("the file system has no files of that size")
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"fakequant", "quantize"} {
-		fails(t, exitFailed, []string{huge, `tensor "w"`, "4.4 TB of memory"}, append(commands[name], "-o", filepath.Join(dir, "out"), huge)...)
-	}
+	fails(t, exitFailed, []string{huge, `tensor "w"`, "4.4 TB of memory"}, append(commands["fakequant"], "-o", filepath.Join(dir, "out"), huge)...)
 	assert.Empty(t, entries(t, dir))
 	assert.Contains(t, works(t, "inspect", huge), "data 4.4 TB")
 }

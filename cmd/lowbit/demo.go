@@ -38,7 +38,7 @@ func (c *demoCommand) Run(t *tool) error {
 	}
 	var weights []quant.Tensor[float32]
 	elements := 0
-	s := &stream{tool: t}
+	s := &stream{crew: t.newCrew(t.workers)}
 	for _, info := range f.Tensors() {
 		if len(info.Shape) < 2 {
 			continue

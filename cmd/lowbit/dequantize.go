@@ -21,13 +21,11 @@ type dequantizeCommand struct {
 // dequantizeJob is the command at work.
 type dequantizeJob struct {
 	*stream
-	in                      *safetensors.File
-	out                     *safetensors.Writer
-	codes, scale, zero, low memory
-	y                       memory
+	in  *safetensors.File
+	out *safetensors.Writer
 }
 
-// Run dequantizes tensor by tensor, so that memory holds one at a time.
+// Run dequantizes piece by piece, so that memory holds a few of them at a time.
 func (c *dequantizeCommand) Run(t *tool) error {
 	var files files
 	defer files.close()
@@ -68,7 +66,7 @@ func (c *dequantizeCommand) Run(t *tool) error {
 	}
 	defer j.out.Close()
 	j.stream = t.newStream("dequantize", j.out, j.in)
-	defer j.progress.end()
+	defer j.end()
 
 	for _, info := range j.in.Tensors() {
 		switch types[info.Name] {
@@ -87,41 +85,57 @@ func (c *dequantizeCommand) Run(t *tool) error {
 			return err
 		}
 	}
-	files.close() // OUT may take the place of it
-	return j.out.Commit()
+	return j.commit(&files, j.out)
 }
 
-// dequantizeTensor writes a tensor of type T.
-func dequantizeTensor[T kernels.Float](j *dequantizeJob, info safetensors.Info, r record) (err error) {
+// dequantizeTensor begins to write a tensor of type T.
+func dequantizeTensor[T kernels.Float](j *dequantizeJob, info safetensors.Info, r record) error {
 	codes := r.codes()
-	if codes.Data, err = read[uint8](j.stream, j.in, info, &j.codes); err != nil {
-		return err
+	scale, _ := j.in.Lookup(info.Name + scaleSuffix)
+	codes.Params.Shape = scale.Shape
+	p, err := quant.PiecesOf[T](codes)
+	if err != nil {
+		return inTensor(j.in, info.Name, err)
 	}
-	for _, suffix := range parameterSuffixes(r.Spec.DType) {
-		p, _ := j.in.Lookup(info.Name + suffix)
-		codes.Params.Shape = p.Shape
-		switch suffix {
-		case scaleSuffix:
-			codes.Params.Scale, err = read[float32](j.stream, j.in, p, &j.scale)
-		case zeroPointSuffix:
-			codes.Params.ZeroPoint, err = read[int32](j.stream, j.in, p, &j.zero)
-		case minvalSuffix:
-			codes.Params.MinVal, err = read[float32](j.stream, j.in, p, &j.low)
-		}
+	// dequantize does a part, or a piece of one, whose parameters are there.
+	dequantize := func(b *workbench, piece quant.Part, params quant.Params) error {
+		codes, err := lend[uint8](&b.in, int64(piece.Bytes))
 		if err != nil {
+			return inTensor(j.in, info.Name, err)
+		}
+		y, err := lend[T](&b.out, int64(piece.Len))
+		if err != nil {
+			return inTensor(j.in, info.Name, err)
+		}
+		if err := get(j.stream, j.in, info.Name, codes, int64(piece.Byte)); err != nil {
 			return err
 		}
+		if err := p.Dequantize(y, piece, codes, params); err != nil {
+			return inTensor(j.in, info.Name, err)
+		}
+		return put(j.stream, j.out, info.Name, y, int64(piece.First)*sizeOf[T]())
 	}
-	var y quant.Tensor[T]
-	n := int64(1)
-	for _, d := range r.Shape {
-		n *= int64(d)
+	for part := range p.Parts(pieceLen[T]()) {
+		if fits[T](j.stream, part) {
+			if err := j.do(func(b *workbench) error {
+				if err := getParameters(j.stream, j.in, info.Name, r.Spec.DType, &b.params, part); err != nil {
+					return err
+				}
+				return dequantize(b, part, b.params)
+			}); err != nil {
+				return err
+			}
+			continue
+		}
+		var params quant.Params
+		if err := getParameters(j.stream, j.in, info.Name, r.Spec.DType, &params, part); err != nil {
+			return err
+		}
+		for piece := range p.Cut(part, pieceLen[T]()) {
+			if err := j.do(func(b *workbench) error { return dequantize(b, piece, params) }); err != nil {
+				return err
+			}
+		}
 	}
-	if y.Data, err = lend[T](&j.y, n); err != nil {
-		return inTensor(j.in, info.Name, err)
-	}
-	if err := quant.Dequantize(&y, codes, j.workers); err != nil {
-		return inTensor(j.in, info.Name, err)
-	}
-	return write(j.stream, j.out, info.Name, y.Data)
+	return nil
 }

@@ -95,7 +95,7 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	}
 	defer j.out.Close()
 	j.stream = t.newStream("fakequant", j.out, files.list...)
-	defer j.progress.end()
+	defer j.end()
 
 	for _, info := range j.last.Tensors() {
 		if p := places[info.Name]; p != nil {
@@ -107,19 +107,15 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 			return err
 		}
 	}
-	files.close() // OUT may take the place of one of them
 	if c.StateOut == "" {
-		return j.out.Commit()
+		return j.commit(&files, j.out)
 	}
 	state, err := j.stateOut.create(c.StateOut)
 	if err != nil {
 		return err
 	}
 	defer state.Close()
-	if err := j.out.Commit(); err != nil {
-		return err
-	}
-	return state.Commit()
+	return j.commit(&files, j.out, state)
 }
 
 // layOut finds the selected tensors, holds the inputs against one another, and lays OUT out.
@@ -284,7 +280,7 @@ func (f *fakeQuantTensor[T]) run(j *fakeQuantJob) error {
 	if err != nil {
 		return inTensor(j.last, name, err)
 	}
-	if err := writeParameters(j.stream, j.out, name, j.Spec.DType, p); err != nil || j.grad == nil {
+	if err := putParameters(j.stream, j.out, name, j.Spec.DType, p, 0); err != nil || j.grad == nil {
 		return err
 	}
 	dy, err := readFloats[T](j.stream, j.grad, name, &j.x)

@@ -60,14 +60,3 @@ func (l *layout) parameters(tensor string, d quant.DType, groups []int) error {
 	}
 	return nil
 }
-
-// writeParameters writes what parameters laid out.
-func writeParameters(s *stream, w *safetensors.Writer, tensor string, d quant.DType, p quant.Params) error {
-	if err := write(s, w, tensor+scaleSuffix, p.Scale); err != nil || d.IsFloat() {
-		return err
-	}
-	if err := write(s, w, tensor+zeroPointSuffix, p.ZeroPoint); err != nil {
-		return err
-	}
-	return write(s, w, tensor+minvalSuffix, p.MinVal)
-}

@@ -21,12 +21,15 @@ type element interface {
 	uint8 | int32 | float32 | float16.Float16 | bf16.BFloat16
 }
 
+// sizeOf is the size of an element in bytes.
+func sizeOf[E element]() int64 { return int64(unsafe.Sizeof(*new(E))) }
+
 // memory is lent to one tensor after the other: fresh memory costs more than any kernel. It is aligned to every element.
 type memory []uint64
 
 // lend returns room for n elements. What it holds is what was left there.
 func lend[E element](m *memory, n int64) ([]E, error) {
-	size := int64(unsafe.Sizeof(*new(E)))
+	size := sizeOf[E]()
 	if n > math.MaxInt/size-8 {
 		return nil, fmt.Errorf("%d elements of %d bytes do not fit this machine's memory", n, size)
 	}
@@ -81,7 +84,7 @@ func systemMemory(field string) (bytes int64, ok bool) {
 
 // bytesOf views elements as the bytes that they have in memory.
 func bytesOf[E element](elements []E) []byte {
-	size := int(unsafe.Sizeof(*new(E)))
+	size := int(sizeOf[E]())
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(elements))), len(elements)*size)
 }
 
@@ -89,7 +92,7 @@ var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
 // toggleEndian turns elements from little-endian, which files are, to the machine's order, or back.
 func toggleEndian[E element](elements []E) {
-	size := int(unsafe.Sizeof(*new(E)))
+	size := int(sizeOf[E]())
 	if bigEndian && size > 1 {
 		for one := range slices.Chunk(bytesOf(elements), size) {
 			slices.Reverse(one)

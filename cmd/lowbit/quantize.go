@@ -25,13 +25,12 @@ type quantizeCommand struct {
 type quantizeJob struct {
 	*quantizeCommand
 	*stream
-	log      *slog.Logger
-	in       *safetensors.File
-	out      *safetensors.Writer
-	x, codes memory
+	log *slog.Logger
+	in  *safetensors.File
+	out *safetensors.Writer
 }
 
-// Run quantizes tensor by tensor, so that memory holds one at a time.
+// Run quantizes piece by piece, so that memory holds a few of them at a time.
 func (c *quantizeCommand) Run(t *tool) error {
 	if _, err := quant.New[float32](c.Spec.Spec, quant.Weight); err != nil {
 		return usagef("--spec: %w", plain(err))
@@ -57,7 +56,7 @@ func (c *quantizeCommand) Run(t *tool) error {
 	}
 	defer j.out.Close()
 	j.stream = t.newStream("quantize", j.out, j.in)
-	defer j.progress.end()
+	defer j.end()
 
 	for _, info := range j.in.Tensors() {
 		switch {
@@ -74,8 +73,7 @@ func (c *quantizeCommand) Run(t *tool) error {
 			return err
 		}
 	}
-	files.close() // OUT may take the place of it
-	return j.out.Commit()
+	return j.commit(&files, j.out)
 }
 
 // layOut lays OUT out, and returns the records that go into it and the tensors that are selected.
@@ -119,32 +117,112 @@ func (j *quantizeJob) layOut(l *layout) (done records, selected map[string]bool,
 	return done, selected, nil
 }
 
-// quantizeTensor writes a tensor's codes and parameters; a tensor whose quantizer is disabled, or that is empty, passes unchanged.
+// quantizeTensor begins to write a tensor's codes and parameters; a tensor whose quantizer is disabled, or that is empty, passes unchanged.
 func quantizeTensor[T kernels.Float](j *quantizeJob, info safetensors.Info) error {
-	q, err := quant.New[T](j.Spec.Spec, quant.Weight)
-	if err != nil {
-		return inTensor(j.in, info.Name, err)
-	}
-	q.Name, q.Workers, q.Logger = info.Name, j.workers, j.log
-	x, err := readFloats[T](j.stream, j.in, info.Name, &j.x)
-	if err != nil {
-		return err
-	}
-	if len(x.Data) == 0 {
+	if info.Elements() == 0 {
 		return nil
 	}
-	codes := quant.Codes{Packed: j.Pack}
-	if codes.Data, err = lend[uint8](&j.codes, int64(len(x.Data))); err != nil {
+	p, err := quant.NewPieces[T](j.Spec.Spec, quant.Weight, info.Shape, j.Pack)
+	if errors.Is(err, quant.ErrDisabled) {
+		j.log.Warn("block size does not divide its axis: the tensor is not quantized",
+			"tensor", info.Name, "shape", shapeText(info.Shape), "granularity", j.Spec.Granularity.String())
+		return j.copy(j.out, j.in, info)
+	}
+	if err != nil {
 		return inTensor(j.in, info.Name, err)
 	}
-	switch err := q.Quantize(&codes, x); {
-	case errors.Is(err, quant.ErrDisabled):
-		return write(j.stream, j.out, info.Name, x.Data)
-	case err != nil:
-		return inTensor(j.in, info.Name, err)
+	t := quantizeTask[T]{j, info, p}
+	for part := range p.Parts(pieceLen[T]()) {
+		if fits[T](j.stream, part) {
+			err = j.do(func(b *workbench) error { return t.quantize(b, part) })
+		} else {
+			err = t.quantizeLong(part)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := write(j.stream, j.out, info.Name, codes.Data); err != nil {
+	return nil
+}
+
+// quantizeTask is a tensor to quantize.
+type quantizeTask[T kernels.Float] struct {
+	*quantizeJob
+	info   safetensors.Info
+	pieces *quant.Pieces[T]
+}
+
+// quantize does a whole part.
+func (t *quantizeTask[T]) quantize(b *workbench, part quant.Part) error {
+	x, codes, err := t.read(b, part, 1)
+	if err != nil {
 		return err
 	}
-	return writeParameters(j.stream, j.out, info.Name, j.Spec.DType, codes.Params)
+	if err := t.pieces.Quantize(codes, &b.params, part, x); err != nil {
+		return inTensor(t.in, t.info.Name, err)
+	}
+	if err := put(t.stream, t.out, t.info.Name, codes, int64(part.Byte)); err != nil {
+		return err
+	}
+	return putParameters(t.stream, t.out, t.info.Name, t.Spec.DType, b.params, part.Group)
+}
+
+// quantizeLong does a part that memory is not to hold: it is read to be observed, unless its parameters are fixed, and once more to be
+// quantized.
+func (t *quantizeTask[T]) quantizeLong(part quant.Part) error {
+	var ranges quant.Ranges
+	times := int64(1)
+	if !t.pieces.Fixed() {
+		times = 2
+		for piece := range t.pieces.Cut(part, pieceLen[T]()) {
+			if err := t.do(func(b *workbench) error {
+				x, _, err := t.read(b, piece, times)
+				if err != nil {
+					return err
+				}
+				if err := t.pieces.Observe(&ranges, piece, x); err != nil {
+					return inTensor(t.in, t.info.Name, err)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		if err := t.wait(); err != nil {
+			return err
+		}
+	}
+	params, err := t.pieces.Params(&ranges, part)
+	if err != nil {
+		return inTensor(t.in, t.info.Name, err)
+	}
+	if err := putParameters(t.stream, t.out, t.info.Name, t.Spec.DType, params, part.Group); err != nil {
+		return err
+	}
+	for piece := range t.pieces.Cut(part, pieceLen[T]()) {
+		if err := t.do(func(b *workbench) error {
+			x, codes, err := t.read(b, piece, times)
+			if err != nil {
+				return err
+			}
+			if err := t.pieces.QuantizeBy(params, codes, piece, x); err != nil {
+				return inTensor(t.in, t.info.Name, err)
+			}
+			return put(t.stream, t.out, t.info.Name, codes, int64(piece.Byte))
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads elements, as it does so many times, and lends memory for their codes.
+func (t *quantizeTask[T]) read(b *workbench, piece quant.Part, times int64) (x []T, codes []uint8, err error) {
+	if x, err = lend[T](&b.in, int64(piece.Len)); err == nil {
+		codes, err = lend[uint8](&b.out, int64(piece.Bytes))
+	}
+	if err != nil {
+		return nil, nil, inTensor(t.in, t.info.Name, err)
+	}
+	return x, codes, getAgain(t.stream, t.in, t.info.Name, x, int64(piece.First)*sizeOf[T](), times)
 }

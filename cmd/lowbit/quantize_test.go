@@ -133,6 +133,13 @@ func TestQuantizeAlone(t *testing.T) {
 	}
 }
 
+// A tensor without elements passes, whatever its shape.
+func TestQuantizeEmpty(t *testing.T) {
+	in, codes := save(t, place(t, "in"), of[float32]("empty", safetensors.F32, []int{0})), place(t, "codes")
+	works(t, "quantize", "--spec", `{"granularity":{"type":"per_channel","axis":1}}`, "-o", codes, in)
+	assert.Equal(t, load(t, in).tensors, load(t, codes).tensors)
+}
+
 // A file may be quantized bit by bit, with a spec for each part; one dequantize undoes it.
 func TestQuantizeInParts(t *testing.T) {
 	in := save(t, place(t, "in"), ramp("a", 4, 8), ramp("b", 4, 8))

@@ -1,125 +1,187 @@
 package main
 
 import (
-	"sync"
-	"sync/atomic"
-	"unsafe"
+	"fmt"
+	"slices"
+	"time"
 
 	"github.com/lowbit-go/lowbit/internal/safetensors"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 )
 
-// pieceSize is how many bytes are read or written at a time.
-const pieceSize = 1 << 20
+// Sizes in bytes.
+var (
+	// pieceSize is how much is read or written at a time: what is read is still in a core's cache when it is worked on. A variable for
+	// the tests.
+	pieceSize int64 = 2 << 20
+	// wholeSize is how much of a tensor a worker may have in memory, so that groups that do not fit a piece are read once only. A variable
+	// for the tests.
+	wholeSize int64 = 16 << 20
+)
 
-// stream moves tensors between files and memory, in pieces and with several workers.
+// room is how much memory all workers together may have for elements; their codes take half of that at most.
+const room = 128 << 20
+
+// stream moves tensors between files. Each of its workers reads a piece, works on it and writes what comes of it, while the others do that
+// with pieces of their own; the bytes that they move do not leave the caches more often than they must.
 type stream struct {
-	*tool
-	progress *progress             // counts the bytes read and written
-	pieces   pool[[pieceSize]byte] // of copy
+	*crew
+	what          string
+	progress      *progress // counts the bytes read and written
+	begun         time.Time
+	before, after int64 // bytes of the tensors of all inputs, and of the output
+	benches       pool[workbench]
+}
+
+// workbench is that of one worker.
+type workbench struct {
+	in, out memory
+	params  quant.Params
 }
 
 // newStream prepares to read those tensors and to write what w has.
 func (t *tool) newStream(what string, w *safetensors.Writer, inputs ...*safetensors.File) *stream {
-	total := int64(0)
+	s := &stream{crew: t.newCrew(min(t.workers, int(room/pieceSize))), what: what, begun: time.Now()}
 	for _, info := range w.Tensors() {
-		total += info.Size
+		s.after += info.Size
 	}
 	for _, f := range inputs {
 		for _, info := range f.Tensors() {
-			total += info.Size
+			s.before += info.Size
 		}
 	}
-	return &stream{tool: t, progress: newProgress(t.stderr, what, total, true)}
+	s.progress = newProgress(t.stderr, what, s.before+s.after, true)
+	return s
 }
 
-// each calls do for the pieces of a whole of that size, from several goroutines. It stops at an error, and when the user interrupts.
-func (t *tool) each(size, piece int64, do func(off, n int64) error) error {
-	workers := int(min(int64(t.workers), (size+piece-1)/piece))
-	var next atomic.Int64
-	var failed atomic.Bool
-	errs := make([]error, workers)
-	work := func(worker int) {
-		for !failed.Load() {
-			off := next.Add(piece) - piece
-			if off >= size {
-				return
-			}
-			n := min(piece, size-off)
-			err := t.ctx.Err()
-			if err == nil {
-				err = do(off, n)
-			} else {
-				err = errInterrupted
-			}
-			if err != nil {
-				errs[worker] = err
-				failed.Store(true)
-				return
-			}
+// end waits for what is under way.
+func (s *stream) end() {
+	s.tasks.Wait()
+	s.progress.end()
+}
+
+// commit waits for what is under way, makes OUT appear, and prints the closing line. OUT may take the place of one of the files that were read.
+func (s *stream) commit(files *files, outputs ...*safetensors.Writer) error {
+	if err := s.wait(); err != nil {
+		return err
+	}
+	files.close()
+	for _, w := range outputs {
+		if err := w.Commit(); err != nil {
+			return err
 		}
 	}
-	var others sync.WaitGroup
-	for worker := 1; worker < workers; worker++ {
-		others.Go(func() { work(worker) })
-	}
-	if workers > 0 {
-		work(0)
-	}
-	others.Wait()
-	for _, err := range errs {
-		if err != nil {
+	s.progress.end()
+	seconds := time.Since(s.begun).Seconds()
+	_, err := fmt.Fprintf(s.stdout, "%s: %d bytes to %d in %.3g s, %.3g GB/s read and written\n",
+		s.what, s.before, s.after, seconds, float64(s.before+s.after)/1e9/seconds)
+	return err
+}
+
+// pieceLen is the number of elements of a piece.
+func pieceLen[T kernels.Float]() int { return int(pieceSize / sizeOf[T]()) }
+
+// fits tells whether a worker may have a part of a tensor in memory.
+func fits[T kernels.Float](s *stream, part quant.Part) bool {
+	return int64(part.Len)*sizeOf[T]() <= max(pieceSize, min(wholeSize, room/int64(cap(s.busy))))
+}
+
+// do begins a task at a workbench.
+func (s *stream) do(task func(b *workbench) error) error {
+	return s.crew.do(func() error {
+		b := s.benches.get()
+		defer s.benches.put(b)
+		return task(b)
+	})
+}
+
+// copy begins to copy a tensor as it is.
+func (s *stream) copy(w *safetensors.Writer, f *safetensors.File, info safetensors.Info) error {
+	for off := int64(0); off < info.Size; off += pieceSize {
+		if err := s.do(func(b *workbench) error {
+			piece, err := lend[uint8](&b.in, min(pieceSize, info.Size-off))
+			if err == nil {
+				err = get(s, f, info.Name, piece, off)
+			}
+			if err == nil {
+				err = put(s, w, info.Name, piece, off)
+			}
+			return err
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// copy copies a tensor as it is.
-func (s *stream) copy(w *safetensors.Writer, f *safetensors.File, info safetensors.Info) error {
-	return s.each(info.Size, pieceSize, func(off, n int64) error {
-		memory := s.pieces.get()
-		defer s.pieces.put(memory)
-		piece := memory[:n]
-		if err := f.ReadTensor(info.Name, piece, off); err != nil {
-			return err
-		}
-		s.progress.add(2 * n)
-		return w.WriteTensor(info.Name, piece, off)
-	})
+// get reads elements of a tensor from its byte off on.
+func get[E element](s *stream, f *safetensors.File, name string, elements []E, off int64) error {
+	return getAgain(s, f, name, elements, off, 1)
 }
 
-// read returns a tensor's elements, or as uint8 its bytes, in memory that m lends until it is asked again.
-func read[E element](s *stream, f *safetensors.File, info safetensors.Info, m *memory) ([]E, error) {
-	elements, err := lend[E](m, info.Size/int64(unsafe.Sizeof(*new(E))))
-	if err != nil {
-		return nil, inTensor(f, info.Name, err)
-	}
+// getAgain is get for what is read so many times, of which this is one.
+func getAgain[E element](s *stream, f *safetensors.File, name string, elements []E, off, times int64) error {
 	bytes := bytesOf(elements)
-	if err := s.each(info.Size, pieceSize, func(off, n int64) error {
-		s.progress.add(n)
-		return f.ReadTensor(info.Name, bytes[off:off+n], off)
-	}); err != nil {
-		return nil, err
-	}
+	s.progress.add(int64(len(bytes)) / times)
+	err := f.ReadTensor(name, bytes, off)
 	toggleEndian(elements)
-	return elements, nil
+	return err
+}
+
+// put writes elements of a tensor to its byte off on. On a machine with the other order of bytes they are turned round for a while.
+func put[E element](s *stream, w *safetensors.Writer, name string, elements []E, off int64) error {
+	bytes := bytesOf(elements)
+	s.progress.add(int64(len(bytes)))
+	toggleEndian(elements)
+	defer toggleEndian(elements)
+	return w.WriteTensor(name, bytes, off)
 }
 
 // readFloats returns the named tensor, in memory that m lends until it is asked again.
-func readFloats[T kernels.Float](s *stream, f *safetensors.File, name string, m *memory) (quant.Tensor[T], error) {
+func readFloats[T kernels.Float](s *stream, f *safetensors.File, name string, m *memory) (x quant.Tensor[T], err error) {
 	info, _ := f.Lookup(name)
-	data, err := read[T](s, f, info, m)
-	return quant.Tensor[T]{Data: data, Shape: info.Shape}, err
+	x.Shape = info.Shape
+	if x.Data, err = lend[T](m, int64(info.Elements())); err != nil {
+		return x, inTensor(f, name, err)
+	}
+	size := sizeOf[T]()
+	return x, s.each(int64(len(x.Data)), pieceSize/size, func(off, n int64) error {
+		return get(s, f, name, x.Data[off:off+n], off*size)
+	})
 }
 
-// write writes a tensor's elements, and leaves them in the order of the file's bytes.
+// write writes all elements of a tensor.
 func write[E element](s *stream, w *safetensors.Writer, name string, elements []E) error {
-	toggleEndian(elements)
-	bytes := bytesOf(elements)
-	return s.each(int64(len(bytes)), pieceSize, func(off, n int64) error {
-		s.progress.add(n)
-		return w.WriteTensor(name, bytes[off:off+n], off)
+	size := sizeOf[E]()
+	return s.each(int64(len(elements)), pieceSize/size, func(off, n int64) error {
+		return put(s, w, name, elements[off:off+n], off*size)
 	})
+}
+
+// putParameters writes parameters of a tensor, those of its groups from first on.
+func putParameters(s *stream, w *safetensors.Writer, tensor string, d quant.DType, p quant.Params, first int) error {
+	off := 4 * int64(first)
+	if err := put(s, w, tensor+scaleSuffix, p.Scale, off); err != nil || d.IsFloat() {
+		return err
+	}
+	if err := put(s, w, tensor+zeroPointSuffix, p.ZeroPoint, off); err != nil {
+		return err
+	}
+	return put(s, w, tensor+minvalSuffix, p.MinVal, off)
+}
+
+// getParameters reads the parameters of a part of a tensor, in the memory of p if there is enough.
+func getParameters(s *stream, f *safetensors.File, tensor string, d quant.DType, p *quant.Params, part quant.Part) error {
+	off := 4 * int64(part.Group)
+	p.Scale = slices.Grow(p.Scale[:0], part.Groups)[:part.Groups]
+	if err := get(s, f, tensor+scaleSuffix, p.Scale, off); err != nil || d.IsFloat() {
+		return err
+	}
+	p.ZeroPoint = slices.Grow(p.ZeroPoint[:0], part.Groups)[:part.Groups]
+	if err := get(s, f, tensor+zeroPointSuffix, p.ZeroPoint, off); err != nil {
+		return err
+	}
+	p.MinVal = slices.Grow(p.MinVal[:0], part.Groups)[:part.Groups]
+	return get(s, f, tensor+minvalSuffix, p.MinVal, off)
 }
