@@ -31,6 +31,8 @@ import (
 //		}
 //	}
 //
+// FakeQuantizeBy does a piece of a FakeQuantizer's forward pass, after ObserveRanges and by its parameters.
+//
 // Parts and pieces may be worked on in any order and by several goroutines at a time; each call uses the caller's alone.
 // An algorithm of a user's own, which may want to see a tensor whole and in its order, cannot be used: ErrSpec.
 type Pieces[T kernels.Float] struct {
@@ -55,18 +57,20 @@ type Ranges struct {
 // fewest is the least number of elements that parts and pieces are limited to.
 const fewest = 64
 
+// piecewise is what an error wants of an algorithm.
+const piecewise = "one that Lowbit has itself, as the tensor comes in pieces"
+
 // NewPieces cuts a tensor of that shape. Packed asks for packed codes. Where a block does not divide its axis, it is an ErrDisabled.
 func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bool) (*Pieces[T], error) {
 	if err := spec.validateFor(target); err != nil {
 		return nil, err
 	}
 	spec = spec.resolved()
-	const want = "one that Lowbit has itself, as the tensor comes in pieces"
 	if rangeCalculators.new(spec.RangeCalculator) != nil {
-		return nil, specError("range_calculator_cls", spec.RangeCalculator, want)
+		return nil, specError("range_calculator_cls", spec.RangeCalculator, piecewise)
 	}
 	if quantizeSteps.new(spec.FakeQuantize) != nil {
-		return nil, specError("fake_quantize_cls", spec.FakeQuantize, want)
+		return nil, specError("fake_quantize_cls", spec.FakeQuantize, piecewise)
 	}
 	groups, err := spec.Granularity.Groups(shape, target)
 	if err != nil {
@@ -130,6 +134,14 @@ func (p *Pieces[T]) Parts(most int) iter.Seq[Part] {
 			first += part.Len
 		}
 	}
+}
+
+// Whole returns the tensor as one part.
+func (p *Pieces[T]) Whole() Part {
+	if p.tiling.size == 0 {
+		return Part{}
+	}
+	return p.part(0, p.tiling.size)
 }
 
 // part returns the elements as a part of its own.
@@ -263,6 +275,33 @@ func (p *Pieces[T]) Params(r *Ranges, part Part) (Params, error) {
 	return o.params, nil
 }
 
+// ObserveRanges is Observe for a tensor of that shape that was observed in pieces: r are the ranges of Pieces.Whole. Fixed ones may be empty.
+func (q *FakeQuantizer[T]) ObserveRanges(shape []int, r *Ranges) error {
+	n, err := elements("shape", "", shape)
+	if err != nil {
+		return err
+	}
+	p, err := q.beginShape(shape, n)
+	if err != nil {
+		return err
+	}
+	defer q.end(p)
+	if err := q.ready(p); err != nil || p.tiling == nil {
+		return err
+	}
+	if p.ranges != nil {
+		return specError("range_calculator_cls", q.spec.RangeCalculator, piecewise)
+	}
+	if err := r.of(Part{Groups: p.tiling.count}); err != nil {
+		return err
+	}
+	o := p.observer
+	o.resize(p.tiling.groups, p.tiling.count)
+	o.update(0, slices.Clone(r.low), slices.Clone(r.high))
+	o.observed = true
+	return nil
+}
+
 // QuantizeBy writes the codes of a piece to dst, by the parameters of its part.
 func (p *Pieces[T]) QuantizeBy(params Params, dst []byte, piece Part, x []T) error {
 	s, err := p.begin(piece, len(x), "x")
@@ -277,6 +316,31 @@ func (p *Pieces[T]) QuantizeBy(params Params, dst []byte, piece Part, x []T) err
 	if err := s.packTo(dst, piece); err != nil {
 		return err
 	}
+	s.do(1)
+	return nil
+}
+
+// FakeQuantizeBy fake-quantizes a piece into dst, which may be x, by the parameters of its part, and writes the mask, if it is not nil.
+func (p *Pieces[T]) FakeQuantizeBy(params Params, dst []T, mask *Mask, piece Part, x []T) error {
+	if mask != nil && mask.Kind > BitMask {
+		return shapeError("Mask.Kind", mask.Kind, "NoMask, ByteMask or BitMask")
+	}
+	s, err := p.begin(piece, len(x), "x")
+	if err != nil {
+		return err
+	}
+	defer s.release()
+	if err := s.by(params, piece); err != nil {
+		return err
+	}
+	if len(dst) != piece.Len {
+		return shapeError("len(dst)", len(dst), "%d, as the part has", piece.Len)
+	}
+	if mask != nil {
+		mask.Data = grow(mask.Data, mask.Kind.bytes(len(x)))
+		s.mask = *mask
+	}
+	s.x, s.y, s.out = x, dst, fakes
 	s.do(1)
 	return nil
 }

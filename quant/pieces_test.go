@@ -1,6 +1,7 @@
 package quant_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -132,6 +133,62 @@ func checkPieces[T kernels.Float](t *testing.T, what string, s quant.Spec, targe
 	requireSame(t, what+" dequantized", back.Data, y)
 }
 
+// Several forward passes in pieces leave the state, the values and the masks that they leave whole, whatever the calculator and the switches.
+func TestForwardInPieces(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(23, 24))
+		for range rounds(60) {
+			testForwardInPieces[float32](t, r)
+			testForwardInPieces[float16.Float16](t, r)
+		}
+	})
+}
+
+func testForwardInPieces[T kernels.Float](t *testing.T, r *rand.Rand) {
+	shape, g := tilings(r)
+	s := quant.Spec{DType: quant.DType(r.IntN(9)), Granularity: g, Calculator: []string{"static", "moving_average", "global_minmax", "dynamic"}[r.IntN(4)]}
+	if r.IntN(8) == 0 && s.Calculator != "dynamic" {
+		s.FloatRange = quant.FixedRange(-1, 1.5)
+	}
+	what := fmt.Sprint(shape, s)
+	whole, err := quant.New[T](s, quant.Activation)
+	require.NoError(t, err, what)
+	q, err := quant.New[T](s, quant.Activation)
+	require.NoError(t, err, what)
+	p, err := quant.NewPieces[T](s, quant.Activation, shape, false)
+	require.NoError(t, err, what)
+	for pass := range 3 {
+		if pass == 2 && s.Calculator != "dynamic" {
+			require.NoError(t, whole.EnableObserver(false))
+			require.NoError(t, q.EnableObserver(false))
+		}
+		x := random[T](r, false, shape...)
+		var want quant.Tensor[T]
+		wantMask := quant.Mask{Kind: quant.MaskKind(r.IntN(3))}
+		require.NoError(t, whole.FakeQuantize(&want, x, &wantMask), what)
+
+		var ranges quant.Ranges
+		most := 64 * r.IntN(5)
+		for piece := range p.Cut(p.Whole(), most) {
+			require.NoError(t, p.Observe(&ranges, piece, x.Data[piece.First:][:piece.Len]), what)
+		}
+		require.NoError(t, q.ObserveRanges(shape, &ranges), what)
+		params, err := q.Params()
+		require.NoError(t, err, what)
+		mask := quant.Mask{Kind: wantMask.Kind}
+		for piece := range p.Cut(p.Whole(), most) {
+			part := mask
+			part.Data = nil
+			at := x.Data[piece.First:][:piece.Len]
+			require.NoError(t, p.FakeQuantizeBy(params, at, &part, piece, at), what)
+			mask.Data = append(mask.Data, part.Data...)
+		}
+		requireSame(t, what, want.Data, x.Data)
+		require.True(t, bytes.Equal(wantMask.Data, mask.Data), what)
+		require.Equal(t, whole.State(), q.State(), what)
+	}
+}
+
 // What is not from Parts or Cut, or does not fit it, is an error.
 func TestPiecesMistakes(t *testing.T) {
 	spec := quant.Spec{DType: quant.Int4, Granularity: quant.PerChannel(0)}
@@ -175,11 +232,13 @@ func TestPiecesMistakes(t *testing.T) {
 	assert.ErrorIs(t, err, quant.ErrParams)
 	assert.ErrorContains(t, err, "Params.Scale[1] is -1", "the tensor's second group")
 
+	quant.RegisterRangeCalculator("whole", func() quant.RangeCalculator { return ownMinMax{} })
+	quant.RegisterQuantizeStep("whole", func() quant.QuantizeStep { return ownFormula{} })
 	_, err = quant.NewPieces[float32](spec, quant.Weight, nil, true)
 	shape(err, "axis")
 	_, err = quant.NewPieces[float32](quant.Spec{Granularity: quant.PerBlock(0, 3)}, quant.Weight, []int{4}, true)
 	assert.ErrorIs(t, err, quant.ErrDisabled)
-	for _, own := range []quant.Spec{{DType: 99}, {RangeCalculator: "fixed"}, {FakeQuantize: "stochastic"}} {
+	for _, own := range []quant.Spec{{DType: 99}, {RangeCalculator: "whole"}, {FakeQuantize: "whole"}} {
 		_, err = quant.NewPieces[float32](own, quant.Weight, []int{4}, true)
 		assert.ErrorIs(t, err, quant.ErrSpec)
 	}
@@ -190,5 +249,22 @@ func TestPiecesMistakes(t *testing.T) {
 	empty, err := quant.PiecesOf[float32](quant.Codes{Shape: []int{0, 3}})
 	require.NoError(t, err)
 	assert.Empty(t, slices.Collect(empty.Parts(1)))
+	assert.Zero(t, empty.Whole())
 	shape(empty.Observe(&ranges, quant.Part{Len: 1}, x[:1]), "Part")
+
+	shape(p.FakeQuantizeBy(params, x[1:], nil, parts[1], x), "len(dst)")
+	shape(p.FakeQuantizeBy(params, x, nil, quant.Part{}, x), "Part")
+	shape(p.FakeQuantizeBy(params, x, &quant.Mask{Kind: 3}, parts[1], x), "Mask.Kind")
+	assert.ErrorIs(t, p.FakeQuantizeBy(quant.Params{}, x, nil, parts[1], x), quant.ErrParams)
+	q, err := quant.New[float32](spec, quant.Weight)
+	require.NoError(t, err)
+	shape(q.ObserveRanges([]int{-1}, &ranges), "shape")
+	shape(q.ObserveRanges(nil, &ranges), "axis")
+	shape(q.ObserveRanges([]int{4, 67}, &ranges), "Ranges")
+	require.NoError(t, q.ObserveRanges([]int{0, 3}, &ranges), "nothing to observe")
+	_, err = q.Params()
+	assert.ErrorIs(t, err, quant.ErrNotObserved)
+	own, err := quant.New[float32](quant.Spec{RangeCalculator: "whole"}, quant.Weight)
+	require.NoError(t, err)
+	assert.ErrorIs(t, own.ObserveRanges([]int{4}, &ranges), quant.ErrSpec)
 }

@@ -250,8 +250,17 @@ func (q *FakeQuantizer[T]) begin(x Tensor[T]) (*pass[T], error) {
 	if err := x.check("x"); err != nil {
 		return nil, err
 	}
+	p, err := q.beginShape(x.Shape, len(x.Data))
+	if err == nil {
+		p.x = x.Data
+	}
+	return p, err
+}
+
+// beginShape is begin for elements that come later.
+func (q *FakeQuantizer[T]) beginShape(shape []int, size int) (*pass[T], error) {
 	p := newPass[T]()
-	p.x, p.size = x.Data, len(x.Data)
+	p.size = size
 	q.mu.RLock()
 	if q.observes() || q.quantize != nil {
 		q.mu.RUnlock()
@@ -261,7 +270,7 @@ func (q *FakeQuantizer[T]) begin(x Tensor[T]) (*pass[T], error) {
 	if p.size == 0 || q.disabled.Load() {
 		return p, nil
 	}
-	t, err := q.tile(x.Shape)
+	t, err := q.tile(shape)
 	if err != nil {
 		q.end(p)
 		return nil, err

@@ -38,16 +38,15 @@ func (c *demoCommand) Run(t *tool) error {
 	}
 	var weights []quant.Tensor[float32]
 	elements := 0
-	s := &stream{crew: t.newCrew(t.workers)}
 	for _, info := range f.Tensors() {
 		if len(info.Shape) < 2 {
 			continue
 		}
-		var m memory
-		x, err := readFloats[float32](s, f, info.Name, &m)
-		if err != nil {
+		x := quant.Tensor[float32]{Data: make([]float32, info.Elements()), Shape: info.Shape}
+		if err := f.ReadTensor(info.Name, bytesOf(x.Data), 0); err != nil {
 			return err
 		}
+		toggleEndian(x.Data)
 		weights = append(weights, x)
 		elements += len(x.Data)
 	}

@@ -99,14 +99,7 @@ func dequantizeTensor[T kernels.Float](j *dequantizeJob, info safetensors.Info, 
 	}
 	// dequantize does a part, or a piece of one, whose parameters are there.
 	dequantize := func(b *workbench, piece quant.Part, params quant.Params) error {
-		codes, err := lend[uint8](&b.in, int64(piece.Bytes))
-		if err != nil {
-			return inTensor(j.in, info.Name, err)
-		}
-		y, err := lend[T](&b.out, int64(piece.Len))
-		if err != nil {
-			return inTensor(j.in, info.Name, err)
-		}
+		codes, y := lend[uint8](&b.in, piece.Bytes), lend[T](&b.out, piece.Len)
 		if err := get(j.stream, j.in, info.Name, codes, int64(piece.Byte)); err != nil {
 			return err
 		}

@@ -39,7 +39,6 @@ type fakeQuantJob struct {
 	stateIn  *safetensors.File // nil without --state-in
 	stateOut states            // nil without --state-out
 	out      *safetensors.Writer
-	x, masks memory
 }
 
 // fakeQuantPlace is what a selected tensor passes through, in one element type or another.
@@ -48,7 +47,7 @@ type fakeQuantPlace interface {
 	run(j *fakeQuantJob) error
 }
 
-// Run does the passes tensor by tensor, so that memory holds one at a time.
+// Run does the passes tensor by tensor and piece by piece, so that memory holds a few of them at a time, and the tensor's parameters.
 func (c *fakeQuantCommand) Run(t *tool) error {
 	j := &fakeQuantJob{fakeQuantCommand: c, log: newLogger(t.stderr)}
 	j.mask = map[string]quant.MaskKind{"byte": quant.ByteMask, "bit": quant.BitMask, "none": quant.NoMask}[c.Mask]
@@ -162,9 +161,10 @@ func (j *fakeQuantJob) layOut(l *layout) (map[string]fakeQuantPlace, error) {
 
 // fakeQuantTensor is a fakeQuantPlace.
 type fakeQuantTensor[T kernels.Float] struct {
-	info  safetensors.Info // in the last input
-	q     *quant.FakeQuantizer[T]
-	alone bool // the tensor will pass unchanged, and nothing is written beside it
+	info   safetensors.Info // in the last input
+	q      *quant.FakeQuantizer[T]
+	alone  bool  // the tensor will pass unchanged, and nothing is written beside it
+	groups []int // the shape of the parameters that are written
 }
 
 func newFakeQuantPlace[T kernels.Float](j *fakeQuantJob, info safetensors.Info) (fakeQuantPlace, error) {
@@ -208,6 +208,7 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 		}
 	}
 	l.add(name, f.info.DType, f.info.Shape)
+	f.groups = groups
 	if f.alone = disabled || !f.q.FakeQuantEnabled() || f.info.Elements() == 0; f.alone {
 		return nil
 	}
@@ -235,60 +236,134 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 	return l.beside(name, gradSuffix, grad.DType, grad.Shape)
 }
 
-// run does the passes. The last is done in place.
+// run does the passes.
 func (f *fakeQuantTensor[T]) run(j *fakeQuantJob) error {
-	name := f.info.Name
-	f.q.Workers = j.workers
-	for _, in := range j.inputs[:len(j.inputs)-1] {
-		x, err := readFloats[T](j.stream, in, name, &j.x)
-		if err != nil {
+	for _, in := range j.inputs {
+		if err := f.observe(j, in); err != nil {
 			return err
 		}
-		if err := f.q.Observe(x); err != nil {
-			return inTensor(in, name, err)
-		}
-	}
-	x, err := readFloats[T](j.stream, j.last, name, &j.x)
-	if err != nil {
-		return err
-	}
-	mask := quant.Mask{Kind: j.mask}
-	if j.grad != nil && mask.Kind == quant.NoMask {
-		mask.Kind = quant.BitMask // for the gradient alone
-	}
-	if mask.Data, err = lend[uint8](&j.masks, int64(len(x.Data))); err != nil {
-		return inTensor(j.last, name, err)
-	}
-	if err := f.q.FakeQuantize(&x, x, &mask); err != nil {
-		return inTensor(j.last, name, err)
-	}
-	if err := write(j.stream, j.out, name, x.Data); err != nil {
-		return err
 	}
 	if j.stateOut != nil {
-		j.stateOut[name] = f.q.State()
+		j.stateOut[f.info.Name] = f.q.State()
 	}
 	if f.alone {
-		return nil
+		return j.copy(j.out, j.last, f.info)
 	}
-	if j.mask != quant.NoMask {
-		if err := write(j.stream, j.out, name+maskSuffix, mask.Data); err != nil {
+	return f.fakeQuantize(j)
+}
+
+// observe does a pass as far as it moves the parameters.
+func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) error {
+	name := f.info.Name
+	info, _ := in.Lookup(name)
+	var ranges quant.Ranges
+	p, err := f.pieces(j, info)
+	switch {
+	case errors.Is(err, quant.ErrDisabled), info.Elements() == 0: // which the quantizer is to hear of
+	case err != nil:
+		return inTensor(in, name, err)
+	case !f.q.Disabled() && f.q.ObserverEnabled() && !p.Fixed():
+		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
+			if err := j.do(func(b *workbench) error {
+				x, err := f.read(j, in, &b.in, piece)
+				if err != nil {
+					return err
+				}
+				if err := p.Observe(&ranges, piece, x); err != nil {
+					return inTensor(in, name, err)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		if err := j.wait(); err != nil {
 			return err
 		}
 	}
-	p, err := f.q.Params()
+	if err := f.q.ObserveRanges(info.Shape, &ranges); err != nil {
+		return inTensor(in, name, err)
+	}
+	return nil
+}
+
+// pieces cuts the tensor as it is in one of the files.
+func (f *fakeQuantTensor[T]) pieces(j *fakeQuantJob, info safetensors.Info) (*quant.Pieces[T], error) {
+	return quant.NewPieces[T](j.Spec.Spec, j.target, info.Shape, false)
+}
+
+// fakeQuantize does the last pass but for its observation. Each piece is done in place.
+func (f *fakeQuantTensor[T]) fakeQuantize(j *fakeQuantJob) error {
+	name := f.info.Name
+	params, err := f.q.Params()
 	if err != nil {
 		return inTensor(j.last, name, err)
 	}
-	if err := putParameters(j.stream, j.out, name, j.Spec.DType, p, 0); err != nil || j.grad == nil {
+	if !slices.Equal(params.Shape, f.groups) {
+		return refuse(j.last, name, "has groups of the shape %v, but its parameters have %v", f.groups, params.Shape)
+	}
+	if err := putParameters(j.stream, j.out, name, j.Spec.DType, params, 0); err != nil {
 		return err
 	}
-	dy, err := readFloats[T](j.stream, j.grad, name, &j.x)
+	p, err := f.pieces(j, f.info)
 	if err != nil {
-		return err
+		return inTensor(j.last, name, err)
 	}
-	if err := f.q.Backward(&dy, dy, mask); err != nil {
-		return inTensor(j.grad, name, err)
+	kind := j.mask
+	if j.grad != nil && kind == quant.NoMask {
+		kind = quant.BitMask // for the gradient alone
 	}
-	return write(j.stream, j.out, name+gradSuffix, dy.Data)
+	for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
+		if err := j.do(func(b *workbench) error {
+			x, err := f.read(j, j.last, &b.in, piece)
+			if err != nil {
+				return err
+			}
+			mask := quant.Mask{Kind: kind, Data: lend[uint8](&b.out, piece.Len)}
+			if err := p.FakeQuantizeBy(params, x, &mask, piece, x); err != nil {
+				return inTensor(j.last, name, err)
+			}
+			if err := f.write(j, name, piece, x); err != nil {
+				return err
+			}
+			if j.mask != quant.NoMask {
+				off := int64(piece.First)
+				if j.mask == quant.BitMask {
+					off /= 8
+				}
+				if err := put(j.stream, j.out, name+maskSuffix, mask.Data, off); err != nil {
+					return err
+				}
+			}
+			if j.grad == nil {
+				return nil
+			}
+			dy := quant.Tensor[T]{Shape: []int{piece.Len}}
+			if dy.Data, err = f.read(j, j.grad, &b.in, piece); err != nil {
+				return err
+			}
+			if err := f.q.Backward(&dy, dy, mask); err != nil {
+				return inTensor(j.grad, name, err)
+			}
+			return f.write(j, name+gradSuffix, piece, dy.Data)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads a piece of the tensor as it is in a file. The last input is read twice.
+func (f *fakeQuantTensor[T]) read(j *fakeQuantJob, in *safetensors.File, m *memory, piece quant.Part) ([]T, error) {
+	x := lend[T](m, piece.Len)
+	times := int64(1)
+	if in == j.last {
+		times = 2
+	}
+	return x, getAgain(j.stream, in, f.info.Name, x, int64(piece.First)*sizeOf[T](), times)
+}
+
+// write writes a piece of the tensor, or of one of its shape and type.
+func (f *fakeQuantTensor[T]) write(j *fakeQuantJob, name string, piece quant.Part, x []T) error {
+	return put(j.stream, j.out, name, x, int64(piece.First)*sizeOf[T]())
 }

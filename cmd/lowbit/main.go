@@ -14,8 +14,8 @@
 //	lowbit quantize --spec '{"dtype":"int4","granularity":{"type":"per_block","axis":1,"block_size":32}}' --pack -o out.safetensors in.safetensors
 //
 // Tensors of F32, F16 and BF16 are quantized, if --include and --exclude select them; all others are copied. They pass through memory in
-// pieces, so that none is too large for it; fakequant takes the selected ones whole, one at a time. OUT appears whole or not at all, and
-// may be one of the INs. A closing line says how many bytes the tensors had and have, and how long it took.
+// pieces, so that none is too large for it. OUT appears whole or not at all, and may be one of the INs. A closing line says how many bytes the
+// tensors had and have, and how long it took.
 //
 // The exit status is 0, 1 if the work failed (or compare found a difference), 2 if the command line is wrong.
 package main

@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -28,19 +26,12 @@ func sizeOf[E element]() int64 { return int64(unsafe.Sizeof(*new(E))) }
 type memory []uint64
 
 // lend returns room for n elements. What it holds is what was left there.
-func lend[E element](m *memory, n int64) ([]E, error) {
-	size := sizeOf[E]()
-	if n > math.MaxInt/size-8 {
-		return nil, fmt.Errorf("%d elements of %d bytes do not fit this machine's memory", n, size)
-	}
-	words := int(n*size+7) / 8
+func lend[E element](m *memory, n int) []E {
+	words := (n*int(sizeOf[E]()) + 7) / 8
 	if cap(*m) < words {
-		if total, ok := systemMemory("MemTotal"); ok && n*size > total {
-			return nil, fmt.Errorf("needs %s of memory, and this machine has %s", byteText(n*size), byteText(total))
-		}
 		*m = make(memory, words)
 	}
-	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(*m))), n), nil
+	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(*m))), n)
 }
 
 // pool lends workbenches to workers, and keeps those that come back. Unlike those of a sync.Pool they are never made twice.

@@ -4,23 +4,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func TestLend(t *testing.T) {
 	var m memory
-	x, err := lend[float32](&m, 5)
-	require.NoError(t, err)
+	x := lend[float32](&m, 5)
 	assert.Len(t, x, 5)
-	bytes, err := lend[uint8](&m, 24)
-	require.NoError(t, err)
+	bytes := lend[uint8](&m, 24)
 	x[0] = 1
 	assert.Equal(t, bytesOf(x), bytes[:20], "lent again")
-	none, err := lend[int32](&m, 0)
-	require.NoError(t, err)
-	assert.Empty(t, none)
-	_, err = lend[float32](&m, 1<<62)
-	assert.ErrorContains(t, err, "4611686018427387904 elements")
+	assert.Empty(t, lend[int32](&m, 0))
 }
 
 // On a machine with the other order of bytes, elements are turned round.

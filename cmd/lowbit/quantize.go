@@ -218,11 +218,6 @@ func (t *quantizeTask[T]) quantizeLong(part quant.Part) error {
 
 // read reads elements, as it does so many times, and lends memory for their codes.
 func (t *quantizeTask[T]) read(b *workbench, piece quant.Part, times int64) (x []T, codes []uint8, err error) {
-	if x, err = lend[T](&b.in, int64(piece.Len)); err == nil {
-		codes, err = lend[uint8](&b.out, int64(piece.Bytes))
-	}
-	if err != nil {
-		return nil, nil, inTensor(t.in, t.info.Name, err)
-	}
+	x, codes = lend[T](&b.in, piece.Len), lend[uint8](&b.out, piece.Bytes)
 	return x, codes, getAgain(t.stream, t.in, t.info.Name, x, int64(piece.First)*sizeOf[T](), times)
 }

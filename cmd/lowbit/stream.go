@@ -100,14 +100,11 @@ func (s *stream) do(task func(b *workbench) error) error {
 func (s *stream) copy(w *safetensors.Writer, f *safetensors.File, info safetensors.Info) error {
 	for off := int64(0); off < info.Size; off += pieceSize {
 		if err := s.do(func(b *workbench) error {
-			piece, err := lend[uint8](&b.in, min(pieceSize, info.Size-off))
-			if err == nil {
-				err = get(s, f, info.Name, piece, off)
+			piece := lend[uint8](&b.in, int(min(pieceSize, info.Size-off)))
+			if err := get(s, f, info.Name, piece, off); err != nil {
+				return err
 			}
-			if err == nil {
-				err = put(s, w, info.Name, piece, off)
-			}
-			return err
+			return put(s, w, info.Name, piece, off)
 		}); err != nil {
 			return err
 		}
@@ -136,27 +133,6 @@ func put[E element](s *stream, w *safetensors.Writer, name string, elements []E,
 	toggleEndian(elements)
 	defer toggleEndian(elements)
 	return w.WriteTensor(name, bytes, off)
-}
-
-// readFloats returns the named tensor, in memory that m lends until it is asked again.
-func readFloats[T kernels.Float](s *stream, f *safetensors.File, name string, m *memory) (x quant.Tensor[T], err error) {
-	info, _ := f.Lookup(name)
-	x.Shape = info.Shape
-	if x.Data, err = lend[T](m, int64(info.Elements())); err != nil {
-		return x, inTensor(f, name, err)
-	}
-	size := sizeOf[T]()
-	return x, s.each(int64(len(x.Data)), pieceSize/size, func(off, n int64) error {
-		return get(s, f, name, x.Data[off:off+n], off*size)
-	})
-}
-
-// write writes all elements of a tensor.
-func write[E element](s *stream, w *safetensors.Writer, name string, elements []E) error {
-	size := sizeOf[E]()
-	return s.each(int64(len(elements)), pieceSize/size, func(off, n int64) error {
-		return put(s, w, name, elements[off:off+n], off*size)
-	})
 }
 
 // putParameters writes parameters of a tensor, those of its groups from first on.

@@ -87,6 +87,12 @@ func TestSmallPieces(t *testing.T) {
 					command = append(command, "--exclude", "cube|row")
 				}
 				in = filepath.Join(dir, "in")
+				if dtype != "int2" && rest == "" {
+					command[0] = "fakequant"
+					same("fakes "+spec, append(command, "--mask", "bit", "--grad", in)...)
+					same("fakes "+spec, append(command, "--mask", "none", "--target", "activation")...)
+					command[0] = "quantize"
+				}
 				same("codes "+spec, command...)
 				if dtype == "int8" || dtype == "float8_e5m2" {
 					in = saveAs(t, filepath.Join(dir, "codes"), want)
@@ -125,6 +131,7 @@ func TestStreamMemory(t *testing.T) {
 		for _, args := range [][]string{
 			{"quantize", "--workers", "4", "--pack", "--spec", spec, "-o", codes, in},
 			{"dequantize", "--workers", "4", "-o", out, codes},
+			{"fakequant", "--workers", "4", "--spec", spec, "-o", out, in},
 			{"quantize", "--workers", "4", "--include", "none", "--spec", spec, "-o", out, in}, // a copy
 		} {
 			var before, after runtime.MemStats
