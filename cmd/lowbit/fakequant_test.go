@@ -229,6 +229,11 @@ func TestState(t *testing.T) {
 	works(t, append(args, "--state-in", changed("x.observer_enabled", 0), inputs[1])...)
 	assert.Equal(t, state.tensors["x.qparams_calculator.scale"].data, load(t, out("out")).tensors["x.scale"].data)
 
+	// Parameters of other groups do not do.
+	other := save(t, out("other"), ramp("x", 4, 2, 4))
+	fails(t, exitFailed, []string{other, `tensor "x"`, "[1 1 1]", "[1 1]"}, append(args, "--state-in", changed("x.observer_enabled", 0), other)...)
+	fails(t, exitFailed, []string{other, `tensor "x"`, "[1,1,1]", "[1,1]"}, append(args, "--state-in", out("state"), other)...)
+
 	fails(t, exitFailed, []string{out("changed"), `tensor "x"`, "running_min", "missing"}, append(args, "--state-in", changed("x.qparams_calculator.running_min"), inputs[1])...)
 	fails(t, exitFailed, []string{out("changed"), `tensor "x"`, "observer_enabled"}, append(args, "--state-in", changed("x.observer_enabled", 7), inputs[1])...)
 	fails(t, exitFailed, []string{inputs[0], `tensor "x"`, "no state"}, append(args, "--state-in", inputs[0], inputs[1])...)

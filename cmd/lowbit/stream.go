@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/lowbit-go/lowbit/internal/safetensors"
@@ -32,6 +33,7 @@ type stream struct {
 	begun         time.Time
 	before, after int64 // bytes of the tensors of all inputs, and of the output
 	benches       pool[workbench]
+	writing       sync.Mutex // the file system takes one write to a file at a time, and lets the others spin
 }
 
 // workbench is that of one worker.
@@ -132,6 +134,8 @@ func put[E element](s *stream, w *safetensors.Writer, name string, elements []E,
 	s.progress.add(int64(len(bytes)))
 	toggleEndian(elements)
 	defer toggleEndian(elements)
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	return w.WriteTensor(name, bytes, off)
 }
 
