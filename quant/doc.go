@@ -49,6 +49,10 @@
 // groups along each axis, so that a scale of a [4096, 4096] weight in blocks of 32 along axis 1 has the shape [4096, 128].
 // Any axis of a tensor of any rank may be cut, without a copy of the tensor.
 //
+// # Tensors that do not fit memory
+//
+// Pieces quantizes, dequantizes and fake-quantizes a tensor that comes from a file piece by piece, with the same bits.
+//
 // # A user's own
 //
 // RegisterCalculator, RegisterRangeCalculator and RegisterQuantizeStep make new algorithms known by name, to a Spec and to its JSON.

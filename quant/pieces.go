@@ -25,7 +25,7 @@ import (
 //		for piece := range p.Cut(part, most) {
 //			err = p.Observe(&r, piece, x)
 //		}
-//		params := p.Params(&r, part)
+//		params, err := p.Params(&r, part)
 //		for piece := range p.Cut(part, most) {
 //			err = p.QuantizeBy(params, codes, piece, x)
 //		}
@@ -33,7 +33,7 @@ import (
 //
 // FakeQuantizeBy does a piece of a FakeQuantizer's forward pass, after ObserveRanges and by its parameters.
 //
-// Parts and pieces may be worked on in any order and by several goroutines at a time; each call uses the caller's alone.
+// Parts and pieces may be worked on in any order and by several goroutines at a time.
 // An algorithm of a user's own, which may want to see a tensor whole and in its order, cannot be used: ErrSpec.
 type Pieces[T kernels.Float] struct {
 	observer observer // without parameters
@@ -54,7 +54,7 @@ type Ranges struct {
 	low, high []float32
 }
 
-// fewest is the least number of elements that parts and pieces are limited to.
+// fewest is the least number of elements that pieces are limited to: whole bytes of codes and of masks.
 const fewest = 64
 
 // piecewise is what an error wants of an algorithm.
