@@ -8,12 +8,13 @@ import (
 
 // backwardAsm is the product with the mask on an implementation with assembly.
 func backwardAsm[T Float](impl isa, dx, dy []T, mask Mask) {
-	kind, shift := asm.ByteMask, 0
+	kind, bits := asm.ByteMask, 8
 	if mask.kind == bitMask {
-		kind, shift = asm.BitMask, 3
+		kind, bits = asm.BitMask, 1
 	}
-	for off := 0; off < len(dx); off += mostElements {
-		n := min(mostElements, len(dx)-off)
-		asm.Backward(impl, kind, elemOf[T](), unsafe.Pointer(&dx[off]), unsafe.Pointer(&dy[off]), &mask.data[off>>shift], n)
+	size := 8 * int(unsafe.Sizeof(dx[0]))
+	to := streamingTo(impl, len(dx), size+bits, unsafe.Pointer(&dx[0]), size, NoMask)
+	for s := flat(len(dx), to.every(8/bits)); s.advance(); {
+		asm.Backward(impl, kind, elemOf[T](), unsafe.Pointer(&dx[s.off]), unsafe.Pointer(&dy[s.off]), &mask.data[s.off*bits/8], s.length, s.ahead)
 	}
 }

@@ -1,6 +1,8 @@
 package kernels
 
 import (
+	"unsafe"
+
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
@@ -156,11 +158,9 @@ func encodePairs(impl isa, dst []fp4.Pair, src []float32) {
 	if impl == generic || len(src) == 0 {
 		portableEncodePairs(dst, src)
 	} else {
-		for len(src) > mostElements {
-			encodePairs(impl, dst[:mostElements/2], src[:mostElements])
-			dst, src = dst[mostElements/2:], src[mostElements:]
+		for s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 4, NoMask)); s.advance(); {
+			asm.EncodeFp(impl, asm.E2M1Packed, (*byte)(&dst[s.off/2]), &src[s.off], fp4.E2M1Max, s.length, s.ahead)
 		}
-		asm.EncodeFp(impl, asm.E2M1Packed, (*byte)(&dst[0]), &src[0], fp4.E2M1Max, len(src))
 	}
 }
 
@@ -168,10 +168,8 @@ func decodePairs(impl isa, dst []float32, src []fp4.Pair) {
 	if impl == generic || len(dst) == 0 {
 		portableDecodePairs(dst, src)
 	} else {
-		for len(dst) > mostElements {
-			decodePairs(impl, dst[:mostElements], src[:mostElements/2])
-			dst, src = dst[mostElements:], src[mostElements/2:]
+		for s := flat(len(dst), streamingTo(impl, len(dst), 4, unsafe.Pointer(&dst[0]), 32, NoMask).every(2)); s.advance(); {
+			asm.DecodeFp(impl, asm.E2M1, &dst[s.off], (*byte)(&src[s.off/2]), s.length, s.ahead)
 		}
-		asm.DecodeFp(impl, asm.E2M1, &dst[0], (*byte)(&src[0]), len(dst))
 	}
 }

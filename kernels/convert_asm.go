@@ -23,24 +23,20 @@ func encodeAsm[D any](impl isa, dst []D, src []float32, most float32) bool {
 	if impl == generic || len(src) == 0 {
 		return false
 	}
-	for len(src) > mostElements {
-		if !encodeAsm(impl, dst[:mostElements], src[:mostElements], most) {
+	for s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask)); s.advance(); {
+		y, x, n := unsafe.Pointer(&dst[s.off]), &src[s.off], s.length
+		switch any(*new(D)).(type) {
+		case float16.Float16:
+			asm.Encode(impl, asm.F16, (*uint16)(y), x, n, s.ahead)
+		case bf16.BFloat16:
+			asm.Encode(impl, asm.BF16, (*uint16)(y), x, n, s.ahead)
+		case fp8.E4M3FN:
+			asm.EncodeFp(impl, asm.E4M3, (*byte)(y), x, most, n, s.ahead)
+		case fp8.E5M2:
+			asm.EncodeFp(impl, asm.E5M2, (*byte)(y), x, most, n, s.ahead)
+		default:
 			return false
 		}
-		dst, src = dst[mostElements:], src[mostElements:]
-	}
-	y, x, n := unsafe.Pointer(&dst[0]), &src[0], len(src)
-	switch any(*new(D)).(type) {
-	case float16.Float16:
-		asm.Encode(impl, asm.F16, (*uint16)(y), x, n)
-	case bf16.BFloat16:
-		asm.Encode(impl, asm.BF16, (*uint16)(y), x, n)
-	case fp8.E4M3FN:
-		asm.EncodeFp(impl, asm.E4M3, (*byte)(y), x, most, n)
-	case fp8.E5M2:
-		asm.EncodeFp(impl, asm.E5M2, (*byte)(y), x, most, n)
-	default:
-		return false
 	}
 	return true
 }
@@ -50,24 +46,20 @@ func decodeAsm[S any](impl isa, dst []float32, src []S) bool {
 	if impl == generic || len(src) == 0 {
 		return false
 	}
-	for len(src) > mostElements {
-		if !decodeAsm(impl, dst[:mostElements], src[:mostElements]) {
+	for s := flat(len(src), streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), 32, NoMask)); s.advance(); {
+		y, x, n := &dst[s.off], unsafe.Pointer(&src[s.off]), s.length
+		switch any(*new(S)).(type) {
+		case float16.Float16:
+			asm.Decode(impl, asm.F16, y, (*uint16)(x), n, s.ahead)
+		case bf16.BFloat16:
+			asm.Decode(impl, asm.BF16, y, (*uint16)(x), n, s.ahead)
+		case fp8.E4M3FN:
+			asm.DecodeFp(impl, asm.E4M3, y, (*byte)(x), n, s.ahead)
+		case fp8.E5M2:
+			asm.DecodeFp(impl, asm.E5M2, y, (*byte)(x), n, s.ahead)
+		default:
 			return false
 		}
-		dst, src = dst[mostElements:], src[mostElements:]
-	}
-	y, x, n := &dst[0], unsafe.Pointer(&src[0]), len(src)
-	switch any(*new(S)).(type) {
-	case float16.Float16:
-		asm.Decode(impl, asm.F16, y, (*uint16)(x), n)
-	case bf16.BFloat16:
-		asm.Decode(impl, asm.BF16, y, (*uint16)(x), n)
-	case fp8.E4M3FN:
-		asm.DecodeFp(impl, asm.E4M3, y, (*byte)(x), n)
-	case fp8.E5M2:
-		asm.DecodeFp(impl, asm.E5M2, y, (*byte)(x), n)
-	default:
-		return false
 	}
 	return true
 }

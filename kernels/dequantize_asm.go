@@ -9,15 +9,16 @@ import (
 // dequantizeIntAsm is the integer formula on an implementation with assembly.
 func dequantizeIntAsm[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
 	code, elem := codeOf[C](), elemOf[T]()
-	for s := (spans{g: g, n: g.Groups, most: mostElements}); s.advance(); {
+	to := streamingTo(impl, len(dst), 8, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask)
+	for s := (spans{g: g, n: g.Groups, most: mostElements, to: to}); s.advance(); {
 		y, q, scale := unsafe.Pointer(&dst[s.off]), unsafe.Pointer(&src[s.off]), &p.Scale[s.first]
 		switch {
 		case p.Minval != nil:
-			asm.DequantizeMinval(impl, code, elem, y, q, scale, &p.Minval[s.first], int32(p.Min), s.groups, s.length)
+			asm.DequantizeMinval(impl, code, elem, y, q, scale, &p.Minval[s.first], int32(p.Min), s.groups, s.length, s.ahead)
 		case p.ZeroPoint != nil:
-			asm.DequantizeZeroPoint(impl, code, elem, y, q, scale, &p.ZeroPoint[s.first], s.groups, s.length)
+			asm.DequantizeZeroPoint(impl, code, elem, y, q, scale, &p.ZeroPoint[s.first], s.groups, s.length, s.ahead)
 		default:
-			asm.Dequantize(impl, code, elem, y, q, scale, s.groups, s.length)
+			asm.Dequantize(impl, code, elem, y, q, scale, s.groups, s.length, s.ahead)
 		}
 	}
 }
@@ -32,7 +33,8 @@ func dequantizeFpAsm[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
 	case E2M1Packed:
 		code = asm.E2M1
 	}
-	for s := (spans{g: g, n: g.Groups, most: mostElements}); s.advance(); {
-		asm.DequantizeFp(impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.bits()/8], &p.Scale[s.first], s.groups, s.length)
+	to := streamingTo(impl, len(dst), p.Format.bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / p.Format.bits())
+	for s := (spans{g: g, n: g.Groups, most: mostElements, to: to}); s.advance(); {
+		asm.DequantizeFp(impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)
 	}
 }

@@ -88,6 +88,7 @@ var grids = func() (all []Grid) {
 type place struct {
 	offset int
 	atEnd  bool
+	apart  int // how much further the results lie that are not the first
 }
 
 // lab runs trials of a kernel.
@@ -151,7 +152,11 @@ func (l *lab) try(p place) error {
 func (l *lab) call(p place, inPlace bool) (err error) {
 	t := trial{l.given.grid, l.given.min, l.given.max, make([][]byte, len(l.given.mem))}
 	for i, o := range l.kernel.operands {
-		t.mem[i] = l.arenas[i].place(len(l.given.mem[i]), p.offset*o.elem.size, p.atEnd)
+		offset := p.offset
+		if o.out && i > 0 {
+			offset += p.apart
+		}
+		t.mem[i] = l.arenas[i].place(len(l.given.mem[i]), offset*o.elem.size, p.atEnd)
 		if !o.out {
 			copy(t.mem[i], l.given.mem[i])
 		} else {

@@ -52,6 +52,15 @@
 // single numbers the names refer to. Pack and Unpack put integer codes of four
 // and of two bits into bytes and take them out again.
 //
+// # Large results
+//
+// A call that reads and writes more than a core's share of the caches, 8 MiB
+// unless [SetStreaming] says otherwise, writes past the caches. It goes the
+// ordinary way to the first cache line that begins in every result, so it takes
+// results that can be aligned together, as allocated slices are and parts of them
+// that begin at the same element; groups of less than 4096 elements must be of
+// whole cache lines, or divide one.
+//
 // # Mistakes
 //
 // A wrong length, a grid that does not fit, a zero point outside Min..Max or

@@ -16,6 +16,7 @@ type fakeCall struct {
 	elem         asm.Elem
 	size         int // bytes per element
 	y, x         unsafe.Pointer
+	to           streaming
 	formula      fakeFormula
 	base         int
 	scale, recip *float32
@@ -39,19 +40,19 @@ func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Poi
 
 // run fake-quantizes groups of length elements from element off on; first is
 // the first of them, counted from that of the first reciprocal.
-func (c *fakeCall) run(kind asm.Mask, mask *byte, off, first, groups, length int) {
+func (c *fakeCall) run(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
 	y, x := unsafe.Add(c.y, off*c.size), unsafe.Add(c.x, off*c.size)
 	recip, group := step(c.recip, first), c.base+first
 	scale := step(c.scale, group)
 	switch c.formula {
 	case fakePlain:
-		asm.FakeQuantize(c.impl, kind, c.elem, y, mask, x, scale, recip, c.least, c.most, groups, length)
+		asm.FakeQuantize(c.impl, kind, c.elem, y, mask, x, scale, recip, c.least, c.most, groups, length, ahead)
 	case fakeZeroPoint:
-		asm.FakeQuantizeZeroPoint(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.zeroPoint, group), c.least, c.most, groups, length)
+		asm.FakeQuantizeZeroPoint(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.zeroPoint, group), c.least, c.most, groups, length, ahead)
 	case fakeMinval:
-		asm.FakeQuantizeMinval(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.minval, group), c.least, c.most, groups, length)
+		asm.FakeQuantizeMinval(c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.minval, group), c.least, c.most, groups, length, ahead)
 	case fakeFp:
-		asm.FakeQuantizeFp(c.impl, kind, c.elem, y, mask, x, scale, recip, c.field, c.step, c.largest, groups, length)
+		asm.FakeQuantizeFp(c.impl, kind, c.elem, y, mask, x, scale, recip, c.field, c.step, c.largest, groups, length, ahead)
 	}
 }
 
@@ -62,7 +63,7 @@ func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
 		return
 	}
 	kind := [...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}[mask.kind]
-	for s := (spans{g: g, base: c.base, n: groups, most: mostElements}); s.advance(); {
+	for s := (spans{g: g, base: c.base, n: groups, most: mostElements, to: c.to}); s.advance(); {
 		var m *byte
 		switch mask.kind {
 		case byteMask:
@@ -70,7 +71,7 @@ func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
 		case bitMask:
 			m = &mask.data[s.off/8]
 		}
-		c.run(kind, m, s.off, s.first, s.groups, s.length)
+		c.run(kind, m, s.off, s.first, s.groups, s.length, s.ahead)
 	}
 }
 
@@ -85,7 +86,7 @@ func (g Grid) bytesOfBits() bool {
 func (c *fakeCall) oddRows(bits []byte, g Grid, groups int) {
 	var bytes [4096]byte
 	for s := (spans{g: g, base: c.base, n: groups, most: len(bytes)}); s.advance(); {
-		c.run(asm.ByteMask, &bytes[0], s.off, s.first, s.groups, s.length)
+		c.run(asm.ByteMask, &bytes[0], s.off, s.first, s.groups, s.length, 0)
 		putBits(bits, s.off, bytes[:s.groups*s.length])
 	}
 }
@@ -119,7 +120,9 @@ func newFakeCall[T Float](impl isa, dst []T, mask Mask, src []T, g Grid) fakeCal
 	if mask.kind == bitMask && !g.bytesOfBits() {
 		clear(mask.data)
 	}
-	return fakeCall{impl: impl, elem: elemOf[T](), size: int(unsafe.Sizeof(*new(T))), y: unsafe.Pointer(&dst[0]), x: unsafe.Pointer(&src[0])}
+	c := fakeCall{impl: impl, elem: elemOf[T](), size: int(unsafe.Sizeof(*new(T))), y: unsafe.Pointer(&dst[0]), x: unsafe.Pointer(&src[0])}
+	c.to = streamingTo(impl, len(dst), 8*c.size, c.y, 8*c.size, mask)
+	return c
 }
 
 // fakeQuantizeIntAsm is the integer formula on an implementation with assembly.

@@ -22,10 +22,12 @@ type spans struct {
 	g       Grid
 	base, n int
 	most    int
+	to      streaming
 
 	off            int // the piece's first element
 	first          int // its first group, of the n
 	groups, length int
+	ahead          int // more than fence if whole tiles are streamed: input is fetched so many bytes ahead
 
 	row, next, done int // where the one after it begins
 }
@@ -36,11 +38,12 @@ func (s *spans) advance() bool {
 	}
 	s.first = s.next
 	s.off = (s.row*s.g.Groups+s.base+s.first)*s.g.Len + s.done
-	if s.g.Len <= s.most {
-		s.groups, s.length = min(s.most/s.g.Len, s.n-s.first), s.g.Len
+	whole, most := s.to.piece(s)
+	if whole {
+		s.groups, s.length = min(most/s.g.Len, s.n-s.first), s.g.Len
 		s.next += s.groups
 	} else {
-		s.groups, s.length = 1, min(s.most, s.g.Len-s.done)
+		s.groups, s.length = 1, min(most, s.g.Len-s.done)
 		if s.done += s.length; s.done == s.g.Len {
 			s.done = 0
 			s.next++
@@ -50,5 +53,13 @@ func (s *spans) advance() bool {
 		s.next = 0
 		s.row++
 	}
+	if s.to.unit > 0 && s.row == s.g.Rows { // the last
+		s.ahead |= fence
+	}
 	return true
+}
+
+// flat visits a slice that is one group.
+func flat(n int, to streaming) spans {
+	return spans{g: Grid{1, 1, n}, n: 1, most: mostElements, to: to}
 }

@@ -45,7 +45,7 @@ func narrowEnds(impl isa, elem asm.Elem, dst unsafe.Pointer, ends []float32) {
 	if elem == asm.F32 {
 		copy(unsafe.Slice((*float32)(dst), len(ends)), ends)
 	} else {
-		asm.Encode(impl, elem, (*uint16)(dst), &ends[0], len(ends))
+		asm.Encode(impl, elem, (*uint16)(dst), &ends[0], len(ends), 0)
 	}
 }
 
@@ -58,7 +58,7 @@ func pieceEnds(impl isa, elem asm.Elem, x unsafe.Pointer, lo, hi []float32, leng
 	case elem == asm.F32:
 		copy(lo, unsafe.Slice((*float32)(x), len(lo)))
 	default:
-		asm.Decode(impl, elem, &lo[0], (*uint16)(x), len(lo))
+		asm.Decode(impl, elem, &lo[0], (*uint16)(x), len(lo), 0)
 	}
 	copy(hi, lo)
 }

@@ -48,6 +48,10 @@ func TestPieces(t *testing.T) {
 			for i, got := range results(current()) {
 				require.True(t, sameSlice(want[i], got), "%+v, result %d", g, i)
 			}
+			defer SetStreaming(SetStreaming(0))
+			for i, got := range results(current()) {
+				require.True(t, sameSlice(want[i], got), "streamed, %+v, result %d", g, i)
+			}
 		})
 	}
 }

@@ -10,7 +10,6 @@ import (
 // All records every kernel anew: a target adds constants of its own to a recording.
 func All() []*ir.Kernel {
 	var ks []*ir.Kernel
-	ks = append(ks, prepare())
 	for _, t := range tensors {
 		ks = append(ks, fakeQuantize(t)...)
 		ks = append(ks, quantize(t)...)
@@ -19,11 +18,15 @@ func All() []*ir.Kernel {
 		ks = append(ks, quantizeFp(t)...)
 		ks = append(ks, dequantizeFp(t)...)
 		ks = append(ks, backward(t)...)
+	}
+	ks = append(ks, convert()...)
+	for _, k := range ks {
+		k.Large = true
+	}
+	for _, t := range tensors {
 		ks = append(ks, minmax(t)...)
 	}
-	ks = append(ks, merge())
-	ks = append(ks, convert()...)
-	return ks
+	return append(ks, merge(), prepare())
 }
 
 // Kinds of variants.

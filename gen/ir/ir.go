@@ -213,6 +213,7 @@ type Kernel struct {
 	Params   []*Node
 	Words    []*Node
 	Results  []*Node
+	Large    bool // its outputs may be more than a cache keeps
 
 	memo map[string]*Node
 	rare bool

@@ -141,6 +141,15 @@ func (m *Machine) Branch(r plan.GPR, c plan.Cond, imm int, l string) {
 	map[plan.Cond]func(string){plan.Less: m.BLT, plan.GreaterEqual: m.BGE, plan.Equal: m.BEQ, plan.NotEqual: m.BNE}[c](l)
 }
 
+// Streams: STNP is but a hint.
+func (m *Machine) Streams() bool { return false }
+
+// Stream and what belongs to it are for machines that stream.
+func (m *Machine) Stream(bool)                     { panic("neon: no streams") }
+func (m *Machine) BranchAbove(string, int, string) { panic("neon: no streams") }
+func (m *Machine) Prefetch(plan.GPR, int)          { panic("neon: no streams") }
+func (m *Machine) BranchOdd(string, string)        { panic("neon: no streams") }
+
 // Jump goes to a label.
 func (m *Machine) Jump(l string) { m.B(l) }
 

@@ -43,8 +43,8 @@ func Generate(k *ir.Kernel, m Machine) error {
 	}
 	pp := &printer{planner: p, pr: pr, alloc: alloc, counts: counts}
 	pp.function()
-	for _, rare := range pp.behind {
-		rare()
+	for _, more := range pp.behind {
+		more()
 	}
 	return nil
 }
@@ -131,10 +131,17 @@ func (p *printer) function() {
 		m.Arg(p.ptr[r.Name], r.Name)
 	}
 	p.run(p.pr.call)
+	if p.large() {
+		p.behind = append(p.behind, func() {
+			m.Label("fence")
+			m.Fence()
+			m.Ret()
+		})
+	}
 	if !k.Grouped() {
 		m.Arg(p.counts.n, "n")
 		p.tiles(p.pr.lanes)
-		m.Ret()
+		p.ret()
 		return
 	}
 	m.Arg(p.counts.groups, "groups")
@@ -159,7 +166,7 @@ func (p *printer) function() {
 		m.Label("lanes")
 		m.Move(p.counts.n, p.counts.groups)
 		p.tiles(p.pr.lanes)
-		m.Ret()
+		p.ret()
 	}
 }
 
@@ -177,7 +184,58 @@ func (p *printer) groups() {
 	}
 	m.AddImm(p.counts.groups, -1)
 	m.Branch(p.counts.groups, NotEqual, 0, "groups")
+	p.ret()
+}
+
+// ret returns, after a fence if the caller wants one.
+func (p *printer) ret() {
+	m := p.m
+	if p.large() {
+		m.BranchOdd("ahead", "fence")
+	}
 	m.Ret()
+}
+
+// large reports whether whole tiles are stored past the caches if the caller says so.
+func (p *printer) large() bool { return p.k.Large && p.m.Streams() }
+
+// loop prints a loop over whole tiles, of which count says how many are left. If
+// it streams, it is printed once more, out of the way, with stores past the
+// caches; where an alarm leaves that, the ordinary loop goes on.
+func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string) {
+	m := p.m
+	short := sh.share > 1 && !sh.lanes
+	round := func(head string, body func()) {
+		if short {
+			p.run(sh.group)
+		}
+		body()
+		if short {
+			p.advanceParams(sh.share)
+		}
+		p.advanceStreams(sh.lanes)
+		m.AddImm(count, -tile)
+		m.Branch(count, GreaterEqual, tile, head)
+	}
+	if streams {
+		head := sh.name + "stream"
+		m.BranchAbove("ahead", 1, head)
+		p.behind = append(p.behind, func() {
+			m.LoopHead(head)
+			for _, s := range p.streams {
+				if s.In {
+					m.Prefetch(p.ptr[s.Name], 4*m.Width()*s.Mem.Bits()/8)
+				}
+			}
+			m.Stream(true)
+			round(head, func() { p.run(sh.body) })
+			m.Stream(false)
+			m.Jump(end)
+		})
+	}
+	p.pipelined(sh, count, tile)
+	m.LoopHead(sh.name + "loop")
+	round(sh.name+"loop", func() { p.tile(sh, sh.body) })
 }
 
 // short is the loop in which a tile holds several whole groups; the last few go the general way.
@@ -186,17 +244,10 @@ func (p *printer) short(sh *shape) {
 	head := sh.name
 	m.Label(head)
 	m.Branch(p.counts.groups, Less, sh.share, head+"end")
-	p.pipelined(sh, p.counts.groups, sh.share)
-	m.LoopHead(head + "loop")
-	p.run(sh.group)
-	p.tile(sh, sh.body)
-	p.advanceParams(sh.share)
-	p.advanceStreams(false)
-	m.AddImm(p.counts.groups, -sh.share)
-	m.Branch(p.counts.groups, GreaterEqual, sh.share, head+"loop")
+	p.loop(sh, p.large(), p.counts.groups, sh.share, head+"end")
 	m.Label(head + "end")
 	m.Branch(p.counts.groups, NotEqual, 0, "groups")
-	m.Ret()
+	p.ret()
 }
 
 // tree is the loop in which W groups are reduced together; the last few, and
@@ -224,12 +275,7 @@ func (p *printer) tree(sh *shape) {
 func (p *printer) tiles(sh *shape) {
 	m, tile, name := p.m, 4*p.m.Width(), sh.name
 	m.Branch(p.counts.n, Less, tile, name+"tail")
-	p.pipelined(sh, p.counts.n, tile)
-	m.LoopHead(name + "loop")
-	p.tile(sh, sh.body)
-	p.advanceStreams(sh.lanes)
-	m.AddImm(p.counts.n, -tile)
-	m.Branch(p.counts.n, GreaterEqual, tile, name+"loop")
+	p.loop(sh, p.large() && !(sh.lanes && p.k.Grouped()), p.counts.n, tile, name+"tail")
 	m.Label(name + "tail")
 	m.Branch(p.counts.n, Equal, 0, name+"end")
 	p.tail(sh)
@@ -305,6 +351,9 @@ func (p *printer) doc(f *Func) []string {
 		out = append(out, "It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;", "parameters and results are one per group.")
 	} else {
 		out = append(out, "It runs over n >= 1 elements.")
+	}
+	if p.large() {
+		out = append(out, "If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,", "and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.")
 	}
 	return out
 }

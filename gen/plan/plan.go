@@ -109,6 +109,17 @@ type Machine interface {
 	AddBits(r GPR, n GPR, bits int) // r += n*bits/8
 	Ret()
 
+	// Streams reports whether the machine has stores that pass the caches by. From Stream(true)
+	// to Stream(false) it prints whole registers' stores so. BranchAbove jumps if an argument is
+	// greater than a number, Prefetch fetches so many bytes from that far behind p on.
+	// BranchOdd jumps if an argument is odd, and Fence keeps such stores before what comes later.
+	Streams() bool
+	Stream(on bool)
+	BranchAbove(arg string, imm int, l string)
+	Prefetch(p GPR, bytes int)
+	BranchOdd(arg, l string)
+	Fence()
+
 	// TailMasks prepares masks for n < 4W remaining elements, where not all is staged.
 	TailMasks(n GPR)
 	// StageIn copies n elements from p to the frame, where the rest of the tile is
@@ -129,7 +140,8 @@ type Func struct {
 // Arg is an argument of a generated function.
 type Arg struct{ Name, Type string }
 
-// Args lists a kernel's arguments in order: streams (outputs first), parameters, results, words, counts.
+// Args lists a kernel's arguments in order: streams (outputs first), parameters, results, words, counts,
+// and how to stream.
 func Args(k *ir.Kernel) []Arg {
 	var a []Arg
 	for _, s := range Streams(k) {
@@ -145,9 +157,14 @@ func Args(k *ir.Kernel) []Arg {
 		a = append(a, Arg{w.Name, w.Mem.GoType()})
 	}
 	if k.Grouped() {
-		return append(a, Arg{"groups", "int"}, Arg{"length", "int"})
+		a = append(a, Arg{"groups", "int"}, Arg{"length", "int"})
+	} else {
+		a = append(a, Arg{"n", "int"})
 	}
-	return append(a, Arg{"n", "int"})
+	if k.Large {
+		a = append(a, Arg{"ahead", "int"})
+	}
+	return a
 }
 
 // Streams lists a kernel's streams, outputs first.

@@ -31,6 +31,7 @@ type Machine struct {
 	labels   int
 	tailN    plan.GPR
 	tailSlot int // the slot whose lanes K6 has; 0 if none
+	streams  bool
 }
 
 // AVX2 begins a file of AVX2 code, AVX512 one of AVX-512 code.
@@ -170,6 +171,15 @@ func half(v int) reg.VecPhysical { return xs[v].AsY().(reg.VecPhysical) }
 
 // i adds an instruction by its name in avo, Go's operand order.
 func (m *Machine) i(name string, ops ...operand.Op) {
+	if m.streams {
+		last := ops[len(ops)-1]
+		if _, store := last.(operand.Mem); store && name == "VMOVUPS" {
+			name = "VMOVNTPS"
+		}
+		if r, ok := last.(reg.GPPhysical); ok && r.PhysicalIndex() == scratch2.PhysicalIndex() {
+			panic("x86: " + name + " overwrites the distance of prefetches")
+		}
+	}
 	f := m.fn.MethodByName(name)
 	if !f.IsValid() {
 		panic("x86: avo has no " + name)
@@ -296,6 +306,37 @@ func log2(n int) int {
 func (m *Machine) Ret() {
 	m.i("VZEROUPPER")
 	m.i("RET")
+}
+
+// Streams: there are such stores of 16, 32 and 64 bytes, at a multiple of their size.
+func (m *Machine) Streams() bool { return true }
+
+// Stream makes stores of whole registers pass the caches by.
+func (m *Machine) Stream(on bool) { m.streams = on }
+
+// BranchAbove jumps if an argument, now in scratch2, is greater than a number.
+func (m *Machine) BranchAbove(arg string, imm int, l string) {
+	m.ctx.Load(m.ctx.Param(arg), scratch2)
+	m.i("CMPQ", scratch2, immediate(imm))
+	m.i("JGT", operand.LabelRef(l))
+}
+
+// Prefetch fetches lines of what lies so many bytes behind p as the argument of
+// BranchAbove says. Memory that is not there does no harm.
+func (m *Machine) Prefetch(p plan.GPR, bytes int) {
+	for off := 0; off < bytes; off += 64 {
+		m.i("PREFETCHT0", operand.Mem{Base: gprs[p], Index: scratch2, Scale: 1, Disp: off})
+	}
+}
+
+// BranchOdd jumps if an argument is odd.
+func (m *Machine) BranchOdd(arg, l string) {
+	p, err := m.ctx.Param(arg).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	m.i("TESTB", operand.U8(1), p.Addr)
+	m.i("JNE", operand.LabelRef(l))
 }
 
 // TailMasks puts one bit for each of n elements into K7.

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func BackwardBytesAVX2(dx *float32, dy *float32, mask *uint8, n int)
-// Requires: AVX, AVX2
-TEXT ·BackwardBytesAVX2(SB), $288-32
+// func BackwardBytesAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·BackwardBytesAVX2(SB), $288-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: nothing
 	// vector registers in use at once: 2
@@ -16,6 +16,9 @@ TEXT ·BackwardBytesAVX2(SB), $288-32
 	MOVQ n+24(FP), BX
 	CMPQ BX, $+32
 	JLT  lanetail
+	MOVQ ahead+32(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VMOVUPS   (SI), Y0
@@ -275,12 +278,51 @@ piece14:
 
 piece15:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBitsAVX2(dx *float32, mask *uint8, dy *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·BackwardBitsAVX2(SB), $272-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (SI), Y0
+	VPMOVZXBD  (DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VMOVUPS    32(SI), Y0
+	VPMOVZXBD  8(DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VMOVUPS    64(SI), Y0
+	VPMOVZXBD  16(DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VMOVUPS    96(SI), Y0
+	VPMOVZXBD  24(DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func BackwardBitsAVX2(dx *float32, mask *uint8, dy *float32, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·BackwardBitsAVX2(SB), $272-40
 	// pointers: DI dx, SI mask, DX dy, BX elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
 	// vector registers in use at once: 7
@@ -295,6 +337,9 @@ TEXT ·BackwardBitsAVX2(SB), $272-32
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPBROADCASTD (SI), Y0
@@ -541,12 +586,59 @@ piece10:
 
 piece11:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBytesF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int)
-// Requires: AVX, AVX2, F16C
-TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $160-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y14, Y0, Y0
+	VPCMPEQD     Y14, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y13, Y0, Y0
+	VPCMPEQD     Y13, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y12, Y0, Y0
+	VPCMPEQD     Y12, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y11, Y0, Y0
+	VPCMPEQD     Y11, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          lanestream
+	JMP          lanetail
+
+// func BackwardBytesF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $160-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: nothing
 	// vector registers in use at once: 2
@@ -556,6 +648,9 @@ TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $160-32
 	MOVQ n+24(FP), BX
 	CMPQ BX, $+32
 	JLT  lanetail
+	MOVQ ahead+32(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VCVTPH2PS (SI), Y0
@@ -787,12 +882,54 @@ piece14:
 
 piece15:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBitsF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int)
-// Requires: AVX, AVX2, F16C
-TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $144-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	VCVTPH2PS  (SI), Y0
+	VPMOVZXBD  (DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, (DI)
+	VCVTPH2PS  16(SI), Y0
+	VPMOVZXBD  8(DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 16(DI)
+	VCVTPH2PS  32(SI), Y0
+	VPMOVZXBD  16(DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 32(DI)
+	VCVTPH2PS  48(SI), Y0
+	VPMOVZXBD  24(DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 48(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+64, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func BackwardBitsF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $144-40
 	// pointers: DI dx, SI mask, DX dy, BX elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
 	// vector registers in use at once: 7
@@ -807,6 +944,9 @@ TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $144-32
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPBROADCASTD (SI), Y0
@@ -1025,12 +1165,62 @@ piece10:
 
 piece11:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBytesBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int)
-// Requires: AVX, AVX2
-TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $160-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   (DX)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y14, Y0, Y0
+	VPCMPEQD     Y14, Y0, Y0
+	VCVTPH2PS    (DX), Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, (DI)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y13, Y0, Y0
+	VPCMPEQD     Y13, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, 16(DI)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y12, Y0, Y0
+	VPCMPEQD     Y12, Y0, Y0
+	VCVTPH2PS    32(DX), Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, 32(DI)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y11, Y0, Y0
+	VPCMPEQD     Y11, Y0, Y0
+	VCVTPH2PS    48(DX), Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          lanestream
+	JMP          lanetail
+
+// func BackwardBytesBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $160-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Y15 0x7fff
 	// vector registers in use at once: 6
@@ -1041,6 +1231,9 @@ TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $160-32
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPMOVZXWD (SI), Y0
@@ -1316,12 +1509,76 @@ piece14:
 
 piece15:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBitsBF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int)
-// Requires: AVX, AVX2
-TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	VPMOVZXWD  (SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXBD  (DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VPMOVZXWD  16(SI), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXBD  8(DX), Y2
+	VCVTDQ2PS  Y2, Y2
+	VMULPS     Y2, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y15, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y15, Y0, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, (DI)
+	VPMOVZXWD  32(SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VPMOVZXBD  16(DX), Y1
+	VCVTDQ2PS  Y1, Y1
+	VMULPS     Y1, Y0, Y0
+	VPMOVZXWD  48(SI), Y1
+	VPSLLD     $0x10, Y1, Y1
+	VPMOVZXBD  24(DX), Y2
+	VCVTDQ2PS  Y2, Y2
+	VMULPS     Y2, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y15, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y15, Y0, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, 32(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+64, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func BackwardBitsBF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-40
 	// pointers: DI dx, SI mask, DX dy, BX elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table, Y10 0x7fff
 	// vector registers in use at once: 11
@@ -1337,6 +1594,9 @@ TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-32
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPBROADCASTD (SI), Y0
@@ -1599,8 +1859,80 @@ piece10:
 
 piece11:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   (DX)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y14, Y0, Y0
+	VPCMPEQD     Y14, Y0, Y0
+	VPMOVZXWD    (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VPBROADCASTD (SI), Y0
+	VPAND        Y13, Y0, Y0
+	VPCMPEQD     Y13, Y0, Y0
+	VPMOVZXWD    16(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPAND        Y12, Y0, Y0
+	VPCMPEQD     Y12, Y0, Y0
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VPBROADCASTD (SI), Y0
+	VPAND        Y11, Y0, Y0
+	VPCMPEQD     Y11, Y0, Y0
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VANDPS       Y15, Y0, Y0
+	VMULPS       Y0, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          lanestream
+	JMP          lanetail
 
 DATA constantsAVX2<>+0(SB)/4, $0x3f800000
 DATA constantsAVX2<>+4(SB)/4, $0x00000001

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func BackwardBytesAVX512(dx *float32, dy *float32, mask *uint8, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·BackwardBytesAVX512(SB), NOSPLIT, $0-32
+// func BackwardBytesAVX512(dx *float32, dy *float32, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·BackwardBytesAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: nothing
 	// vector registers in use at once: 2
@@ -16,6 +16,9 @@ TEXT ·BackwardBytesAVX512(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	CMPQ BX, $+64
 	JLT  lanetail
+	MOVQ ahead+32(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VMOVUPS   (SI), Z0
@@ -83,12 +86,53 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBitsAVX512(dx *float32, mask *uint8, dy *float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·BackwardBitsAVX512(SB), NOSPLIT, $16-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	VMOVUPS    (SI), Z0
+	VPMOVZXBD  (DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VMOVNTPS   Z0, (DI)
+	VMOVUPS    64(SI), Z0
+	VPMOVZXBD  16(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
+	VMOVUPS    128(SI), Z0
+	VPMOVZXBD  32(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
+	VMOVUPS    192(SI), Z0
+	VPMOVZXBD  48(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func BackwardBitsAVX512(dx *float32, mask *uint8, dy *float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·BackwardBitsAVX512(SB), NOSPLIT, $16-40
 	// pointers: DI dx, SI mask, DX dy, BX elements left
 	// per call: Z31 0x3f800000
 	// vector registers in use at once: 3
@@ -99,6 +143,9 @@ TEXT ·BackwardBitsAVX512(SB), NOSPLIT, $16-32
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	KMOVW     (SI), K1
@@ -200,12 +247,53 @@ staged1:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBytesF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·BackwardBytesF16AVX512(SB), NOSPLIT, $0-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT0 64(DX)(CX*1)
+	PREFETCHT0 128(DX)(CX*1)
+	PREFETCHT0 192(DX)(CX*1)
+	KMOVW      (SI), K1
+	VMOVUPS    (DX), Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VMOVNTPS   Z0, (DI)
+	KMOVW      2(SI), K1
+	VMOVUPS    64(DX), Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
+	KMOVW      4(SI), K1
+	VMOVUPS    128(DX), Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
+	KMOVW      6(SI), K1
+	VMOVUPS    192(DX), Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+8, SI
+	ADDQ       $+256, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func BackwardBytesF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·BackwardBytesF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: nothing
 	// vector registers in use at once: 2
@@ -215,6 +303,9 @@ TEXT ·BackwardBytesF16AVX512(SB), NOSPLIT, $0-32
 	MOVQ n+24(FP), BX
 	CMPQ BX, $+64
 	JLT  lanetail
+	MOVQ ahead+32(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VCVTPH2PS (SI), Z0
@@ -294,12 +385,55 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBitsF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·BackwardBitsF16AVX512(SB), NOSPLIT, $16-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	VCVTPH2PS  (SI), Z0
+	VPMOVZXBD  (DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	VCVTPH2PS  32(SI), Z0
+	VPMOVZXBD  16(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VCVTPH2PS  64(SI), Z0
+	VPMOVZXBD  32(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VCVTPH2PS  96(SI), Z0
+	VPMOVZXBD  48(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func BackwardBitsF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·BackwardBitsF16AVX512(SB), NOSPLIT, $16-40
 	// pointers: DI dx, SI mask, DX dy, BX elements left
 	// per call: Z31 0x3f800000
 	// vector registers in use at once: 3
@@ -310,6 +444,9 @@ TEXT ·BackwardBitsF16AVX512(SB), NOSPLIT, $16-32
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	KMOVW     (SI), K1
@@ -423,12 +560,55 @@ staged1:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBytesBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT0 64(DX)(CX*1)
+	KMOVW      (SI), K1
+	VCVTPH2PS  (DX), Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	KMOVW      2(SI), K1
+	VCVTPH2PS  32(DX), Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	KMOVW      4(SI), K1
+	VCVTPH2PS  64(DX), Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	KMOVW      6(SI), K1
+	VCVTPH2PS  96(DX), Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+8, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func BackwardBytesBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Z31 0x7fff, Z30 0x10000, Z29 0x1, Z28 table
 	// vector registers in use at once: 9
@@ -442,6 +622,9 @@ TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPMOVZXWD (SI), Z0
@@ -559,12 +742,73 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func BackwardBitsBF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VPMOVZXBD  (DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VPMOVZXBD  16(DX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VPTESTMD   Z30, Z0, K1
+	VPADDD     Z31, Z0, Z0
+	VPADDD     Z29, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z30, Z1, K1
+	VPADDD     Z31, Z1, Z1
+	VPADDD     Z29, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z28, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VPMOVZXBD  32(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPMOVZXWD  96(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VPMOVZXBD  48(DX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VPTESTMD   Z30, Z0, K1
+	VPADDD     Z31, Z0, Z0
+	VPADDD     Z29, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z30, Z1, K1
+	VPADDD     Z31, Z1, Z1
+	VPADDD     Z29, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z28, Z0
+	VMOVNTPS   Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func BackwardBitsBF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-40
 	// pointers: DI dx, SI mask, DX dy, BX elements left
 	// per call: Z31 0x3f800000, Z30 0x7fff, Z29 0x10000, Z28 0x1, Z27 table
 	// vector registers in use at once: 10
@@ -579,6 +823,9 @@ TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-32
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	KMOVW     (SI), K1
@@ -730,8 +977,69 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 (DX)(CX*1)
+	PREFETCHT0 64(DX)(CX*1)
+	KMOVW      (SI), K1
+	VPMOVZXWD  (DX), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	KMOVW      2(SI), K1
+	VPMOVZXWD  32(DX), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMOVAPS.Z  Z31, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VPTESTMD   Z29, Z0, K1
+	VPADDD     Z30, Z0, Z0
+	VPADDD     Z28, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z29, Z1, K1
+	VPADDD     Z30, Z1, Z1
+	VPADDD     Z28, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z27, Z0
+	VMOVNTPS   Z0, (DI)
+	KMOVW      4(SI), K1
+	VPMOVZXWD  64(DX), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVAPS.Z  Z31, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	KMOVW      6(SI), K1
+	VPMOVZXWD  96(DX), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMOVAPS.Z  Z31, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VPTESTMD   Z29, Z0, K1
+	VPADDD     Z30, Z0, Z0
+	VPADDD     Z28, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z29, Z1, K1
+	VPADDD     Z30, Z1, Z1
+	VPADDD     Z28, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z27, Z0
+	VMOVNTPS   Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+8, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 DATA constantsAVX512<>+0(SB)/4, $0x3f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00007fff

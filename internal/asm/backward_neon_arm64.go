@@ -8,34 +8,34 @@ package asm
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBytesNEON(dx *float32, dy *float32, mask *uint8, n int)
+func BackwardBytesNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
 // BackwardBitsNEON sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBitsNEON(dx *float32, mask *uint8, dy *float32, n int)
+func BackwardBitsNEON(dx *float32, mask *uint8, dy *float32, n int, ahead int)
 
 // BackwardBytesF16NEON sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int)
+func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
 // BackwardBitsF16NEON sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBitsF16NEON(dx *uint16, mask *uint8, dy *uint16, n int)
+func BackwardBitsF16NEON(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
 
 // BackwardBytesBF16NEON sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int)
+func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
 // BackwardBitsBF16NEON sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBitsBF16NEON(dx *uint16, mask *uint8, dy *uint16, n int)
+func BackwardBitsBF16NEON(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func BackwardBytesNEON(dx *float32, dy *float32, mask *uint8, n int)
+// func BackwardBytesNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBytesNEON(SB), NOSPLIT, $152-32
+TEXT ·BackwardBytesNEON(SB), NOSPLIT, $152-40
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
 	// per call: V30 0x4b004b00, V29 0x4b000000
 	// vector registers in use at once: 6
@@ -150,9 +150,9 @@ piece12:
 laneend:
 	RET
 
-// func BackwardBitsNEON(dx *float32, mask *uint8, dy *float32, n int)
+// func BackwardBitsNEON(dx *float32, mask *uint8, dy *float32, n int, ahead int)
 
-TEXT ·BackwardBitsNEON(SB), NOSPLIT, $152-32
+TEXT ·BackwardBitsNEON(SB), NOSPLIT, $152-40
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
 	// per call: V30 0x3f800000, V29 table, V28 table
 	// vector registers in use at once: 6
@@ -289,9 +289,9 @@ piece9:
 laneend:
 	RET
 
-// func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int)
+// func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $88-32
+TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
 	// per call: V30 0x4b004b00, V29 0x4b000000
 	// vector registers in use at once: 7
@@ -439,9 +439,9 @@ piece12:
 laneend:
 	RET
 
-// func BackwardBitsF16NEON(dx *uint16, mask *uint8, dy *uint16, n int)
+// func BackwardBitsF16NEON(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
 
-TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $88-32
+TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
 	// per call: V30 0x3f800000, V29 table, V28 table
 	// vector registers in use at once: 7
@@ -582,9 +582,9 @@ piece9:
 laneend:
 	RET
 
-// func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int)
+// func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
-TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-32
+TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
 	// per call: V30 0x4b004b00, V29 0x4b000000, V28 0x10000, V27 0x7fff
 	// vector registers in use at once: 10
@@ -750,9 +750,9 @@ piece12:
 laneend:
 	RET
 
-// func BackwardBitsBF16NEON(dx *uint16, mask *uint8, dy *uint16, n int)
+// func BackwardBitsBF16NEON(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
 
-TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-32
+TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
 	// per call: V30 0x3f800000, V29 table, V28 table, V27 0x10000, V26 0x7fff
 	// vector registers in use at once: 11

@@ -6,63 +6,83 @@ package asm
 
 // EncodeF16AVX2 sets y to x rounded to the 16-bit type.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeF16AVX2(y *uint16, x *float32, n int)
+func EncodeF16AVX2(y *uint16, x *float32, n int, ahead int)
 
 // DecodeF16AVX2 sets y to the values of x.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DecodeF16AVX2(y *float32, x *uint16, n int)
+func DecodeF16AVX2(y *float32, x *uint16, n int, ahead int)
 
 // EncodeBF16AVX2 sets y to x rounded to the 16-bit type.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeBF16AVX2(y *uint16, x *float32, n int)
+func EncodeBF16AVX2(y *uint16, x *float32, n int, ahead int)
 
 // DecodeBF16AVX2 sets y to the values of x.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DecodeBF16AVX2(y *float32, x *uint16, n int)
+func DecodeBF16AVX2(y *float32, x *uint16, n int, ahead int)
 
 // DecodeFpE4M3AVX2 sets y to the values of the codes x.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DecodeFpE4M3AVX2(y *float32, x *uint8, n int)
+func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
 
 // DecodeFpE5M2AVX2 sets y to the values of the codes x.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DecodeFpE5M2AVX2(y *float32, x *uint8, n int)
+func DecodeFpE5M2AVX2(y *float32, x *uint8, n int, ahead int)
 
 // DecodeFpE2M1AVX2 sets y to the values of the codes x.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DecodeFpE2M1AVX2(y *float32, x *uint8, n int)
+func DecodeFpE2M1AVX2(y *float32, x *uint8, n int, ahead int)
 
 // EncodeFpE4M3AVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 // largest value for most the conversion saturates, with the step behind it it overflows.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int)
+func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE5M2AVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 // largest value for most the conversion saturates, with the step behind it it overflows.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int)
+func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE2M1PackedAVX2 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 // largest value for most the conversion saturates, with the step behind it it overflows.
 // It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int)
+func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func EncodeF16AVX2(y *uint16, x *float32, n int)
-// Requires: AVX, F16C
-TEXT ·EncodeF16AVX2(SB), NOSPLIT, $192-24
+// func EncodeF16AVX2(y *uint16, x *float32, n int, ahead int)
+// Requires: AVX, F16C, MMX+
+TEXT ·EncodeF16AVX2(SB), NOSPLIT, $192-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -15,6 +15,9 @@ TEXT ·EncodeF16AVX2(SB), NOSPLIT, $192-24
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+32
 	JLT  lanetail
+	MOVQ ahead+24(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VMOVUPS   (SI), Y0
@@ -196,12 +199,41 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeF16AVX2(y *float32, x *uint16, n int)
-// Requires: AVX, F16C
-TEXT ·DecodeF16AVX2(SB), NOSPLIT, $192-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VMOVUPS    (SI), Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, (DI)
+	VMOVUPS    32(SI), Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 16(DI)
+	VMOVUPS    64(SI), Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 32(DI)
+	VMOVUPS    96(SI), Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 48(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeF16AVX2(y *float32, x *uint16, n int, ahead int)
+// Requires: AVX, F16C, MMX+
+TEXT ·DecodeF16AVX2(SB), NOSPLIT, $192-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -210,6 +242,9 @@ TEXT ·DecodeF16AVX2(SB), NOSPLIT, $192-24
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+32
 	JLT  lanetail
+	MOVQ ahead+24(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VCVTPH2PS (SI), Y0
@@ -375,12 +410,36 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func EncodeBF16AVX2(y *uint16, x *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $192-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	VCVTPH2PS  (SI), Y0
+	VMOVNTPS   Y0, (DI)
+	VCVTPH2PS  16(SI), Y0
+	VMOVNTPS   Y0, 32(DI)
+	VCVTPH2PS  32(SI), Y0
+	VMOVNTPS   Y0, 64(DI)
+	VCVTPH2PS  48(SI), Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func EncodeBF16AVX2(y *uint16, x *float32, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $192-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Y15 0x7fff, Y14 0x7fc00000
 	// vector registers in use at once: 7
@@ -391,6 +450,9 @@ TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $192-24
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VMOVUPS   (SI), Y0
@@ -624,12 +686,67 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeBF16AVX2(y *float32, x *uint16, n int)
-// Requires: AVX, AVX2
-TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $192-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y15, Y2, Y2
+	VCMPPS     $0x07, Y0, Y0, Y0
+	VBLENDVPS  Y0, Y2, Y14, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPSLLD     $0x0f, Y1, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y1, Y2
+	VPADDD     Y15, Y2, Y2
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VBLENDVPS  Y1, Y2, Y14, Y1
+	VPSRLD     $0x10, Y1, Y1
+	VPACKUSDW  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VMOVUPS    64(SI), Y0
+	VMOVUPS    96(SI), Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y15, Y2, Y2
+	VCMPPS     $0x07, Y0, Y0, Y0
+	VBLENDVPS  Y0, Y2, Y14, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPSLLD     $0x0f, Y1, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y1, Y2
+	VPADDD     Y15, Y2, Y2
+	VCMPPS     $0x07, Y1, Y1, Y1
+	VBLENDVPS  Y1, Y2, Y14, Y1
+	VPSRLD     $0x10, Y1, Y1
+	VPACKUSDW  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeBF16AVX2(y *float32, x *uint16, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $192-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -638,6 +755,9 @@ TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $192-24
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+32
 	JLT  lanetail
+	MOVQ ahead+24(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VPMOVZXWD (SI), Y0
@@ -811,12 +931,40 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeFpE4M3AVX2(y *float32, x *uint8, n int)
-// Requires: AVX, AVX2, F16C
-TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXWD  (SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXWD  16(SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXWD  32(SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXWD  48(SI), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Y15 0x43800000, Y14 0xbf80bf80, Y13 0x3f803f80, Y12 0x7e007e00
 	// vector registers in use at once: 6
@@ -829,6 +977,9 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-24
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPMOVSXBW    (SI), Y0
@@ -1019,12 +1170,56 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeFpE5M2AVX2(y *float32, x *uint8, n int)
-// Requires: AVX, F16C
-TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $160-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+32, DX
+	CMPQ         DX, $+32
+	JGE          lanestream
+	JMP          lanetail
+
+// func DecodeFpE5M2AVX2(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, F16C, MMX+
+TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -1033,6 +1228,9 @@ TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $160-24
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+32
 	JLT  lanetail
+	MOVQ ahead+24(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VPMOVZXBW (SI), X0
@@ -1199,12 +1397,44 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeFpE2M1AVX2(y *float32, x *uint8, n int)
-// Requires: AVX, AVX2
-TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $144-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBW  (SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBW  8(SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBW  16(SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBW  24(SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeFpE2M1AVX2(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $144-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Y15 table, Y14 0x80000000
 	// vector registers in use at once: 4
@@ -1215,6 +1445,9 @@ TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $144-24
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPMOVZXBQ (SI), Y0
@@ -1414,12 +1647,60 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int)
-// Requires: AVX, AVX2
-TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBQ  4(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBQ  8(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBQ  12(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+16, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80, Y8 table
 	// vector registers in use at once: 16
@@ -1436,6 +1717,9 @@ TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VMOVUPS   (SI), Y0
@@ -1720,8 +2004,92 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x14, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x18, Y0, Y0
+	VPAND      Y9, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x14, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y1, Y1
+	VPAND      Y9, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x14, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y2, Y2
+	VPAND      Y9, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
+	VPSRLD     $0x14, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x18, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y8, Y4
+	VMOVNTPS   Y4, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	VMOVUPS      (SI), Y0
@@ -1877,9 +2245,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
-// func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int)
-// Requires: AVX, AVX2
-TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-32
+// func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80, Y8 table
 	// vector registers in use at once: 16
@@ -1896,6 +2264,9 @@ TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-32
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VMOVUPS   (SI), Y0
@@ -2180,8 +2551,92 @@ piece9:
 
 piece10:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x15, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x18, Y0, Y0
+	VPAND      Y9, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x15, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y1, Y1
+	VPAND      Y9, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x15, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y2, Y2
+	VPAND      Y9, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
+	VPSRLD     $0x15, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x18, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y8, Y4
+	VMOVNTPS   Y4, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	VMOVUPS      (SI), Y0
@@ -2337,9 +2792,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
-// func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int)
-// Requires: AVX, AVX2
-TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
+// func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8, Y8 table, Y7 0x10011001
 	// vector registers in use at once: 16
@@ -2357,6 +2812,9 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VMOVUPS    (SI), Y0
@@ -2656,8 +3114,95 @@ piece10:
 
 piece11:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x16, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x1c, Y0, Y0
+	VPAND      Y9, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x16, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x1c, Y1, Y1
+	VPAND      Y9, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x16, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x1c, Y2, Y2
+	VPAND      Y9, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
+	VPSRLD     $0x16, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x1c, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y8, Y4
+	VPMADDUBSW Y7, Y4, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVNTPS   X0, (DI)
+	ADDQ       $+16, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	VMOVUPS    (SI), Y0

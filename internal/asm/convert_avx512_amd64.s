@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func EncodeF16AVX512(y *uint16, x *float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·EncodeF16AVX512(SB), NOSPLIT, $0-24
+// func EncodeF16AVX512(y *uint16, x *float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·EncodeF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -15,6 +15,9 @@ TEXT ·EncodeF16AVX512(SB), NOSPLIT, $0-24
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+64
 	JLT  lanetail
+	MOVQ ahead+24(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VMOVUPS   (SI), Z0
@@ -65,12 +68,43 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeF16AVX512(y *float32, x *uint16, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DecodeF16AVX512(SB), NOSPLIT, $0-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	VMOVUPS    64(SI), Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VMOVUPS    128(SI), Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VMOVUPS    192(SI), Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeF16AVX512(y *float32, x *uint16, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DecodeF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -79,6 +113,9 @@ TEXT ·DecodeF16AVX512(SB), NOSPLIT, $0-24
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+64
 	JLT  lanetail
+	MOVQ ahead+24(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VCVTPH2PS (SI), Z0
@@ -125,12 +162,37 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func EncodeBF16AVX512(y *uint16, x *float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VCVTPH2PS  (SI), Z0
+	VMOVNTPS   Z0, (DI)
+	VCVTPH2PS  32(SI), Z0
+	VMOVNTPS   Z0, 64(DI)
+	VCVTPH2PS  64(SI), Z0
+	VMOVNTPS   Z0, 128(DI)
+	VCVTPH2PS  96(SI), Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func EncodeBF16AVX512(y *uint16, x *float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 0x7fff, Z30 0x10000, Z29 0x1, Z28 table, Z27 0x7fc00000
 	// vector registers in use at once: 10
@@ -144,6 +206,9 @@ TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-24
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VMOVUPS   (SI), Z0
@@ -240,12 +305,65 @@ lanetailnarrow:
 	VMOVDQU16 Z0, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeBF16AVX512(y *float32, x *uint16, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DecodeBF16AVX512(SB), NOSPLIT, $0-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VPTESTMD   Z30, Z0, K1
+	VPADDD     Z31, Z0, Z2
+	VPADDD     Z29, Z2, K1, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z27, K1, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPTESTMD   Z30, Z1, K1
+	VPADDD     Z31, Z1, Z0
+	VPADDD     Z29, Z0, K1, Z0
+	VCMPPS     $0x07, Z1, Z1, K1
+	VBLENDMPS  Z0, Z27, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPACKUSDW  Z0, Z2, Z2
+	VPERMQ     Z2, Z28, Z2
+	VMOVNTPS   Z2, (DI)
+	VMOVUPS    128(SI), Z0
+	VMOVUPS    192(SI), Z1
+	VPTESTMD   Z30, Z0, K1
+	VPADDD     Z31, Z0, Z2
+	VPADDD     Z29, Z2, K1, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z27, K1, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPTESTMD   Z30, Z1, K1
+	VPADDD     Z31, Z1, Z0
+	VPADDD     Z29, Z0, K1, Z0
+	VCMPPS     $0x07, Z1, Z1, K1
+	VBLENDMPS  Z0, Z27, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPACKUSDW  Z0, Z2, Z2
+	VPERMQ     Z2, Z28, Z2
+	VMOVNTPS   Z2, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeBF16AVX512(y *float32, x *uint16, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DecodeBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -254,6 +372,9 @@ TEXT ·DecodeBF16AVX512(SB), NOSPLIT, $0-24
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+64
 	JLT  lanetail
+	MOVQ ahead+24(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VPMOVZXWD (SI), Z0
@@ -308,12 +429,41 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeFpE4M3AVX512(y *float32, x *uint8, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 0x43800000, Z30 0xbf80bf80, Z29 0x3f803f80, Z28 0x7e007e00
 	// vector registers in use at once: 6
@@ -326,6 +476,9 @@ TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-24
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPMOVSXBW     (SI), Z0
@@ -404,12 +557,54 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeFpE5M2AVX512(y *float32, x *uint8, n int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0    (SI)(CX*1)
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMOVNTPS      Z1, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMOVNTPS      Z0, 64(DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMOVNTPS      Z1, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMOVNTPS      Z0, 192(DI)
+	ADDQ          $+256, DI
+	ADDQ          $+64, SI
+	SUBQ          $+64, DX
+	CMPQ          DX, $+64
+	JGE           lanestream
+	JMP           lanetail
+
+// func DecodeFpE5M2AVX512(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: nothing
 	// vector registers in use at once: 1
@@ -418,6 +613,9 @@ TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-24
 	MOVQ n+16(FP), DX
 	CMPQ DX, $+64
 	JLT  lanetail
+	MOVQ ahead+24(FP), CX
+	CMPQ CX, $+1
+	JGT  lanestream
 
 laneloop:
 	VPMOVZXBW (SI), Y0
@@ -476,12 +674,44 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DecodeFpE2M1AVX512(y *float32, x *uint8, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-24
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBW  (SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBW  16(SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMOVNTPS   Z0, 64(DI)
+	VPMOVZXBW  32(SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMOVNTPS   Z0, 128(DI)
+	VPMOVZXBW  48(SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeFpE2M1AVX512(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 table
 	// vector registers in use at once: 3
@@ -491,6 +721,9 @@ TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-24
 	MOVQ    n+16(FP), DX
 	CMPQ    DX, $+64
 	JLT     lanetail
+	MOVQ    ahead+24(FP), CX
+	CMPQ    CX, $+1
+	JGT     lanestream
 
 laneloop:
 	VPMOVZXBQ (SI), Z0
@@ -580,12 +813,48 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func EncodeFpE4M3AVX512(y *uint8, x *float32, most float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-32
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z31, Z1, Z1
+	VMOVNTPS   Z1, (DI)
+	VPMOVZXBQ  8(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z31, Z1, Z1
+	VMOVNTPS   Z1, 64(DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z31, Z1, Z1
+	VMOVNTPS   Z1, 128(DI)
+	VPMOVZXBQ  24(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z31, Z1, Z1
+	VMOVNTPS   Z1, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+// func EncodeFpE4M3AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x80, Z24 table
 	// vector registers in use at once: 16
@@ -602,6 +871,9 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VMOVUPS    (SI), Z0
@@ -758,8 +1030,90 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	VMOVUPS      (SI), Z0
@@ -910,9 +1264,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func EncodeFpE5M2AVX512(y *uint8, x *float32, most float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-32
+// func EncodeFpE5M2AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x80, Z24 table
 	// vector registers in use at once: 16
@@ -929,6 +1283,9 @@ TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VMOVUPS    (SI), Z0
@@ -1085,8 +1442,90 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	VMOVUPS      (SI), Z0
@@ -1237,9 +1676,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
+// func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
 	// vector registers in use at once: 16
@@ -1257,6 +1696,9 @@ TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VMOVUPS    (SI), Z0
@@ -1423,8 +1865,92 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VPMADDUBSW Z23, Z4, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	VMOVUPS    (SI), Z0

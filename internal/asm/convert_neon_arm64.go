@@ -8,61 +8,61 @@ package asm
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func EncodeF16NEON(y *uint16, x *float32, n int)
+func EncodeF16NEON(y *uint16, x *float32, n int, ahead int)
 
 // DecodeF16NEON sets y to the values of x.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func DecodeF16NEON(y *float32, x *uint16, n int)
+func DecodeF16NEON(y *float32, x *uint16, n int, ahead int)
 
 // EncodeBF16NEON sets y to x rounded to the 16-bit type.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func EncodeBF16NEON(y *uint16, x *float32, n int)
+func EncodeBF16NEON(y *uint16, x *float32, n int, ahead int)
 
 // DecodeBF16NEON sets y to the values of x.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func DecodeBF16NEON(y *float32, x *uint16, n int)
+func DecodeBF16NEON(y *float32, x *uint16, n int, ahead int)
 
 // DecodeFpE4M3NEON sets y to the values of the codes x.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func DecodeFpE4M3NEON(y *float32, x *uint8, n int)
+func DecodeFpE4M3NEON(y *float32, x *uint8, n int, ahead int)
 
 // DecodeFpE5M2NEON sets y to the values of the codes x.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func DecodeFpE5M2NEON(y *float32, x *uint8, n int)
+func DecodeFpE5M2NEON(y *float32, x *uint8, n int, ahead int)
 
 // DecodeFpE2M1NEON sets y to the values of the codes x.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func DecodeFpE2M1NEON(y *float32, x *uint8, n int)
+func DecodeFpE2M1NEON(y *float32, x *uint8, n int, ahead int)
 
 // EncodeFpE4M3NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 // largest value for most the conversion saturates, with the step behind it it overflows.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func EncodeFpE4M3NEON(y *uint8, x *float32, most float32, n int)
+func EncodeFpE4M3NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE5M2NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 // largest value for most the conversion saturates, with the step behind it it overflows.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int)
+func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE2M1PackedNEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
 // largest value for most the conversion saturates, with the step behind it it overflows.
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int)
+func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int, ahead int)

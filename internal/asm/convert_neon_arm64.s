@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func EncodeF16NEON(y *uint16, x *float32, n int)
+// func EncodeF16NEON(y *uint16, x *float32, n int, ahead int)
 
-TEXT ·EncodeF16NEON(SB), NOSPLIT, $104-24
+TEXT ·EncodeF16NEON(SB), NOSPLIT, $104-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: nothing
 	// vector registers in use at once: 2
@@ -98,9 +98,9 @@ piece8:
 laneend:
 	RET
 
-// func DecodeF16NEON(y *float32, x *uint16, n int)
+// func DecodeF16NEON(y *float32, x *uint16, n int, ahead int)
 
-TEXT ·DecodeF16NEON(SB), NOSPLIT, $104-24
+TEXT ·DecodeF16NEON(SB), NOSPLIT, $104-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: nothing
 	// vector registers in use at once: 2
@@ -188,9 +188,9 @@ piece8:
 laneend:
 	RET
 
-// func EncodeBF16NEON(y *uint16, x *float32, n int)
+// func EncodeBF16NEON(y *uint16, x *float32, n int, ahead int)
 
-TEXT ·EncodeBF16NEON(SB), NOSPLIT, $104-24
+TEXT ·EncodeBF16NEON(SB), NOSPLIT, $104-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 0x10000, V29 0x7fff, V28 0x7fc00000
 	// vector registers in use at once: 9
@@ -318,9 +318,9 @@ piece8:
 laneend:
 	RET
 
-// func DecodeBF16NEON(y *float32, x *uint16, n int)
+// func DecodeBF16NEON(y *float32, x *uint16, n int, ahead int)
 
-TEXT ·DecodeBF16NEON(SB), NOSPLIT, $104-24
+TEXT ·DecodeBF16NEON(SB), NOSPLIT, $104-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: nothing
 	// vector registers in use at once: 2
@@ -408,9 +408,9 @@ piece8:
 laneend:
 	RET
 
-// func DecodeFpE4M3NEON(y *float32, x *uint8, n int)
+// func DecodeFpE4M3NEON(y *float32, x *uint8, n int, ahead int)
 
-TEXT ·DecodeFpE4M3NEON(SB), NOSPLIT, $88-24
+TEXT ·DecodeFpE4M3NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 0x43800000, V29 0xbf80bf80, V28 0x3f803f80, V27 0x7e007e00
 	// vector registers in use at once: 7
@@ -539,9 +539,9 @@ piece8:
 laneend:
 	RET
 
-// func DecodeFpE5M2NEON(y *float32, x *uint8, n int)
+// func DecodeFpE5M2NEON(y *float32, x *uint8, n int, ahead int)
 
-TEXT ·DecodeFpE5M2NEON(SB), NOSPLIT, $88-24
+TEXT ·DecodeFpE5M2NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: nothing
 	// vector registers in use at once: 3
@@ -630,9 +630,9 @@ piece8:
 laneend:
 	RET
 
-// func DecodeFpE2M1NEON(y *float32, x *uint8, n int)
+// func DecodeFpE2M1NEON(y *float32, x *uint8, n int, ahead int)
 
-TEXT ·DecodeFpE2M1NEON(SB), NOSPLIT, $88-24
+TEXT ·DecodeFpE2M1NEON(SB), NOSPLIT, $88-32
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 table, V29 0xf0f0f0f
 	// vector registers in use at once: 5
@@ -732,9 +732,9 @@ piece8:
 laneend:
 	RET
 
-// func EncodeFpE4M3NEON(y *uint8, x *float32, most float32, n int)
+// func EncodeFpE4M3NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
-TEXT ·EncodeFpE4M3NEON(SB), NOSPLIT, $88-32
+TEXT ·EncodeFpE4M3NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 most, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x80
 	// vector registers in use at once: 15
@@ -1115,9 +1115,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
-// func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int)
+// func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
-TEXT ·EncodeFpE5M2NEON(SB), NOSPLIT, $88-32
+TEXT ·EncodeFpE5M2NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 most, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x80
 	// vector registers in use at once: 15
@@ -1498,9 +1498,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
-// func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int)
+// func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int, ahead int)
 
-TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
+TEXT ·EncodeFpE2M1PackedNEON(SB), NOSPLIT, $88-40
 	// pointers: R0 y, R1 x, R2 elements left
 	// per call: V30 most, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
 	// vector registers in use at once: 14

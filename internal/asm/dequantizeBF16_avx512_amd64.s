@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-40
+// func DequantizeInt8BF16AVX512(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x7fc00000, Z30 0x0, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select
@@ -36,6 +36,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Z0
@@ -138,12 +141,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z0
@@ -196,12 +204,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z0
@@ -260,6 +273,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -388,12 +403,168 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z25, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z24, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x7fc00000, Z30 0x0, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select, Z0 zeroPoint, Z24 ToFloat
@@ -426,6 +597,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Z0
@@ -537,12 +711,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z0
@@ -604,12 +783,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z0
@@ -681,6 +865,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -834,12 +1020,194 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalInt8BF16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z24, Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z24, Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z24, Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z24, Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z23
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z22
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z23, Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z23, Z1, Z1
+	VFMADD213PS  Z30, Z25, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VFMADD213PS  Z30, Z24, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z22, Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z20
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z19
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z18
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z20, Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalInt8BF16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x7fc00000, Z0 least, Z30 ToFloat, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select, Z0 minval, K1 Ordered, Z24 Select
@@ -874,6 +1242,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD (SI), Z0
@@ -993,12 +1364,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z0
@@ -1066,12 +1442,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z0
@@ -1151,6 +1532,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1320,12 +1703,212 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVSXBD  (SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z30, Z0, Z0
+	VMULPS     Z25, Z0, Z0
+	VADDPS     Z24, Z0, Z0
+	VPMOVSXBD  16(SI), Z1
+	VCVTDQ2PS  Z1, Z1
+	VSUBPS     Z30, Z1, Z1
+	VMULPS     Z25, Z1, Z1
+	VADDPS     Z24, Z1, Z1
+	VPTESTMD   Z28, Z0, K1
+	VPADDD     Z29, Z0, Z0
+	VPADDD     Z27, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z28, Z1, K1
+	VPADDD     Z29, Z1, Z1
+	VPADDD     Z27, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z26, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVSXBD  32(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z30, Z0, Z0
+	VMULPS     Z25, Z0, Z0
+	VADDPS     Z24, Z0, Z0
+	VPMOVSXBD  48(SI), Z1
+	VCVTDQ2PS  Z1, Z1
+	VSUBPS     Z30, Z1, Z1
+	VMULPS     Z25, Z1, Z1
+	VADDPS     Z24, Z1, Z1
+	VPTESTMD   Z28, Z0, K1
+	VPADDD     Z29, Z0, Z0
+	VPADDD     Z27, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z28, Z1, K1
+	VPADDD     Z29, Z1, Z1
+	VPADDD     Z27, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z26, Z0
+	VMOVNTPS   Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z25, Z0, Z0
+	VADDPS       Z23, Z0, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z25, Z1, Z1
+	VADDPS       Z23, Z1, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z24, Z0, Z0
+	VADDPS       Z22, Z0, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z24, Z1, Z1
+	VADDPS       Z22, Z1, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS 8(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z19
+	VBROADCASTSS 12(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z18
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z25, Z0, Z0
+	VADDPS       Z21, Z0, Z0
+	VPMOVSXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z24, Z1, Z1
+	VADDPS       Z20, Z1, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z19, Z0, Z0
+	VPMOVSXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z18, Z1, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x7fc00000, Z30 0x0, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select
@@ -1355,6 +1938,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Z0
@@ -1457,12 +2043,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z0
@@ -1515,12 +2106,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z0
@@ -1579,6 +2175,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1707,12 +2305,168 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z25, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z24, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x7fc00000, Z30 0x0, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select, Z0 zeroPoint, Z24 ToFloat
@@ -1745,6 +2499,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Z0
@@ -1856,12 +2613,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z0
@@ -1923,12 +2685,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z0
@@ -2000,6 +2767,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2153,12 +2922,194 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalUint8BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z24, Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z24, Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z24, Z0, Z0
+	VFMADD213PS Z30, Z25, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z24, Z1, Z1
+	VFMADD213PS Z30, Z25, Z1
+	VPTESTMD    Z28, Z0, K1
+	VPADDD      Z29, Z0, Z0
+	VPADDD      Z27, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z28, Z1, K1
+	VPADDD      Z29, Z1, Z1
+	VPADDD      Z27, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z26, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z23
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z22
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z23, Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z23, Z1, Z1
+	VFMADD213PS  Z30, Z25, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VFMADD213PS  Z30, Z24, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z22, Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z20
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z19
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z18
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VFMADD213PS  Z30, Z25, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z20, Z1, Z1
+	VFMADD213PS  Z30, Z24, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalUint8BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x7fc00000, Z0 least, Z30 ToFloat, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select, Z0 minval, K1 Ordered, Z24 Select
@@ -2193,6 +3144,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD (SI), Z0
@@ -2312,12 +3266,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z0
@@ -2385,12 +3344,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z0
@@ -2470,6 +3434,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2639,8 +3605,208 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBD  (SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z30, Z0, Z0
+	VMULPS     Z25, Z0, Z0
+	VADDPS     Z24, Z0, Z0
+	VPMOVZXBD  16(SI), Z1
+	VCVTDQ2PS  Z1, Z1
+	VSUBPS     Z30, Z1, Z1
+	VMULPS     Z25, Z1, Z1
+	VADDPS     Z24, Z1, Z1
+	VPTESTMD   Z28, Z0, K1
+	VPADDD     Z29, Z0, Z0
+	VPADDD     Z27, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z28, Z1, K1
+	VPADDD     Z29, Z1, Z1
+	VPADDD     Z27, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z26, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBD  32(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z30, Z0, Z0
+	VMULPS     Z25, Z0, Z0
+	VADDPS     Z24, Z0, Z0
+	VPMOVZXBD  48(SI), Z1
+	VCVTDQ2PS  Z1, Z1
+	VSUBPS     Z30, Z1, Z1
+	VMULPS     Z25, Z1, Z1
+	VADDPS     Z24, Z1, Z1
+	VPTESTMD   Z28, Z0, K1
+	VPADDD     Z29, Z0, Z0
+	VPADDD     Z27, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z28, Z1, K1
+	VPADDD     Z29, Z1, Z1
+	VPADDD     Z27, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z26, Z0
+	VMOVNTPS   Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z25, Z0, Z0
+	VADDPS       Z23, Z0, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z25, Z1, Z1
+	VADDPS       Z23, Z1, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z24, Z0, Z0
+	VADDPS       Z22, Z0, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z24, Z1, Z1
+	VADDPS       Z22, Z1, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS 8(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z19
+	VBROADCASTSS 12(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z18
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z25, Z0, Z0
+	VADDPS       Z21, Z0, Z0
+	VPMOVZXBD    16(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z24, Z1, Z1
+	VADDPS       Z20, Z1, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z19, Z0, Z0
+	VPMOVZXBD    48(SI), Z1
+	VCVTDQ2PS    Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z18, Z1, Z1
+	VPTESTMD     Z28, Z0, K1
+	VPADDD       Z29, Z0, Z0
+	VPADDD       Z27, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z26, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+4(SB)/4, $0x00007fff

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, groups int, length int)
+// func DequantizeInt8BF16NEON(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080, V26 0x10000, V25 0x7fff
 	// per group: V0 scale, V1 Ordered, V24 Select
@@ -345,9 +345,9 @@ piece20:
 laneend:
 	RET
 
-// func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-48
+TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080, V26 0x10000, V25 0x7fff
 	// per group: V0 scale, V1 Ordered, V24 Select, V0 zeroPoint, V23 ToFloat
@@ -748,9 +748,9 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeMinvalInt8BF16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
+// func DequantizeMinvalInt8BF16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-56
+TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x4b004b00, V27 0x4b000080, V26 0x80808080, V25 0x10000, V24 0x7fff
 	// per group: V0 scale, V1 Ordered, V23 Select, V0 minval, V1 Ordered, V22 Select
@@ -1163,9 +1163,9 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+// func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000000, V27 0x10000, V26 0x7fff
 	// per group: V0 scale, V1 Ordered, V25 Select
@@ -1498,9 +1498,9 @@ piece20:
 laneend:
 	RET
 
-// func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-48
+TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000000, V27 0x10000, V26 0x7fff
 	// per group: V0 scale, V1 Ordered, V25 Select, V0 zeroPoint, V24 ToFloat
@@ -1895,9 +1895,9 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeMinvalUint8BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
+// func DequantizeMinvalUint8BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-56
+TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x4b004b00, V27 0x4b000000, V26 0x10000, V25 0x7fff
 	// per group: V0 scale, V1 Ordered, V24 Select, V0 minval, V1 Ordered, V23 Select

@@ -7,41 +7,53 @@ package asm
 // DequantizeInt8F16AVX2 sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, groups int, length int)
+func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 
 // DequantizeZeroPointInt8F16AVX2 sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+func DequantizeZeroPointInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
 // DequantizeMinvalInt8F16AVX2 sets y = (q - least)*scale + minval.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeMinvalInt8F16AVX2(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
+func DequantizeMinvalInt8F16AVX2(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
 // DequantizeUint8F16AVX2 sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int)
+func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
 // DequantizeZeroPointUint8F16AVX2 sets y = (q - zeroPoint)*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeZeroPointUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+func DequantizeZeroPointUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
 // DequantizeMinvalUint8F16AVX2 sets y = (q - least)*scale + minval.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeMinvalUint8F16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
+func DequantizeMinvalUint8F16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·DequantizeInt8F16AVX2(SB), NOSPLIT, $224-40
+// func DequantizeInt8F16AVX2(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·DequantizeInt8F16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
@@ -27,6 +27,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Y0
@@ -194,12 +197,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -234,6 +242,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -494,12 +504,80 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $352-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VPMOVSXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VPMOVSXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointInt8F16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·DequantizeZeroPointInt8F16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -523,6 +601,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Y0
@@ -699,12 +780,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -748,6 +834,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1117,12 +1205,93 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalInt8F16AVX2(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·DequantizeMinvalInt8F16AVX2(SB), $352-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VPMOVSXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VPMOVSXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalInt8F16AVX2(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeMinvalInt8F16AVX2(SB), $352-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
@@ -1146,6 +1315,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD (SI), Y0
@@ -1330,12 +1502,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -1381,6 +1558,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1750,12 +1929,99 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·DequantizeUint8F16AVX2(SB), NOSPLIT, $224-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVSXBD  (SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, (DI)
+	VPMOVSXBD  8(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 16(DI)
+	VPMOVSXBD  16(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 32(DI)
+	VPMOVSXBD  24(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 48(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VPMOVSXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VPMOVSXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeUint8F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·DequantizeUint8F16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
@@ -1776,6 +2042,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Y0
@@ -1943,12 +2212,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -1983,6 +2257,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2243,12 +2519,80 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $352-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VPMOVZXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointUint8F16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·DequantizeZeroPointUint8F16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -2272,6 +2616,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Y0
@@ -2448,12 +2795,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -2497,6 +2849,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2866,12 +3220,93 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalUint8F16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·DequantizeMinvalUint8F16AVX2(SB), $352-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(DI)
+	ADDQ        $+64, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VPMOVZXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalUint8F16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeMinvalUint8F16AVX2(SB), $352-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
@@ -2895,6 +3330,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD (SI), Y0
@@ -3079,12 +3517,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -3130,6 +3573,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3499,5 +3944,92 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBD  (SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, (DI)
+	VPMOVZXBD  8(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 16(DI)
+	VPMOVZXBD  16(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 32(DI)
+	VPMOVZXBD  24(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 48(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VPMOVZXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end

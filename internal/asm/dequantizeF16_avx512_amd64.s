@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeInt8F16AVX512(SB), NOSPLIT, $0-40
+// func DequantizeInt8F16AVX512(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeInt8F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x0
 	// per group: Z30 scale
@@ -29,6 +29,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Z0
@@ -102,12 +105,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -142,12 +150,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -184,6 +197,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -266,12 +281,114 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
@@ -297,6 +414,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Z0
@@ -379,12 +499,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -428,12 +553,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -483,6 +613,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -590,12 +722,140 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalInt8F16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z28
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z27
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z28, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z28, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z27, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z27, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z26
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z25
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z24
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z23
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z26, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z25, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z24, Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z23, Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalInt8F16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z31 ToFloat
 	// per group: Z30 scale, Z29 minval
@@ -621,6 +881,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD (SI), Z0
@@ -711,12 +974,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -762,12 +1030,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -817,6 +1090,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -924,12 +1199,146 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeUint8F16AVX512(SB), NOSPLIT, $0-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVSXBD  (SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVSXBD  16(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVSXBD  32(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVSXBD  48(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z27, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z27, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z24
+	VBROADCASTSS 12(BX), Z23
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z26, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z27, Z0, Z0
+	VADDPS       Z23, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeUint8F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x0
 	// per group: Z30 scale
@@ -952,6 +1361,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Z0
@@ -1025,12 +1437,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -1065,12 +1482,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -1107,6 +1529,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1189,12 +1613,114 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
@@ -1220,6 +1746,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Z0
@@ -1302,12 +1831,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -1351,12 +1885,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -1406,6 +1945,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1513,12 +2054,140 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalUint8F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z28
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z27
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z28, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z28, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z27, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z27, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z26
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z25
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z24
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z23
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z26, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z25, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z24, Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z23, Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalUint8F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z31 ToFloat
 	// per group: Z30 scale, Z29 minval
@@ -1544,6 +2213,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD (SI), Z0
@@ -1634,12 +2306,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -1685,12 +2362,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -1740,6 +2422,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1847,5 +2531,139 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBD  (SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBD  16(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBD  32(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBD  48(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z27, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z27, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z24
+	VBROADCASTSS 12(BX), Z23
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z26, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z27, Z0, Z0
+	VADDPS       Z23, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, groups int, length int)
+// func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
 	// per group: V27 scale
@@ -292,9 +292,9 @@ piece20:
 laneend:
 	RET
 
-// func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-48
+TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
 	// per group: V27 scale, V0 zeroPoint, V26 ToFloat
@@ -642,9 +642,9 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeMinvalInt8F16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
+// func DequantizeMinvalInt8F16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-56
+TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080
 	// per group: V26 scale, V25 minval
@@ -985,9 +985,9 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+// func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
 	// per group: V28 scale
@@ -1267,9 +1267,9 @@ piece20:
 laneend:
 	RET
 
-// func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
+// func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-48
+TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
 	// per group: V28 scale, V0 zeroPoint, V27 ToFloat
@@ -1611,9 +1611,9 @@ piece24:
 laneend:
 	RET
 
-// func DequantizeMinvalUint8F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
+// func DequantizeMinvalUint8F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-56
+TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000000
 	// per group: V27 scale, V26 minval

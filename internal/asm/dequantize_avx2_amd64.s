@@ -2,9 +2,9 @@
 
 //go:build !purego
 
-// func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·DequantizeInt8AVX2(SB), $288-40
+// func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeInt8AVX2(SB), $288-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
@@ -25,6 +25,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Y0
@@ -198,12 +201,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -234,6 +242,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -500,12 +510,72 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·DequantizeZeroPointInt8AVX2(SB), $416-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointInt8AVX2(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeZeroPointInt8AVX2(SB), $416-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -529,6 +599,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Y0
@@ -711,12 +784,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -756,6 +834,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1131,12 +1211,85 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·DequantizeMinvalInt8AVX2(SB), $416-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalInt8AVX2(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeMinvalInt8AVX2(SB), $416-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
@@ -1160,6 +1313,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD (SI), Y0
@@ -1350,12 +1506,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -1397,6 +1558,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1772,12 +1935,91 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·DequantizeUint8AVX2(SB), $288-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVSXBD  (SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVSXBD  8(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVSXBD  16(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVSXBD  24(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VPMOVSXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVSXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVSXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeUint8AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeUint8AVX2(SB), $288-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x0
 	// per group: Y14 scale
@@ -1798,6 +2040,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Y0
@@ -1971,12 +2216,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -2007,6 +2257,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2273,12 +2525,72 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·DequantizeZeroPointUint8AVX2(SB), $416-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, BX
+	CMPQ        BX, $+32
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointUint8AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeZeroPointUint8AVX2(SB), $416-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y0 zeroPoint, Y13 ToFloat
@@ -2302,6 +2614,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Y0
@@ -2484,12 +2799,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -2529,6 +2849,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2904,12 +3226,85 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·DequantizeMinvalUint8AVX2(SB), $416-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VCVTDQ2PS   Y0, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y14, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VFMADD213PS  Y15, Y14, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalUint8AVX2(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeMinvalUint8AVX2(SB), $416-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y15 ToFloat
 	// per group: Y14 scale, Y13 minval
@@ -2933,6 +3328,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD (SI), Y0
@@ -3123,12 +3521,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y14
@@ -3170,6 +3573,8 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3545,5 +3950,84 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBD  (SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBD  8(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBD  16(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBD  24(SI), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VPMOVZXBD    (SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBD    16(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBD    24(SI), Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-40
+// func DequantizeInt8AVX512(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x0
 	// per group: Z30 scale
@@ -29,6 +29,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Z0
@@ -94,12 +97,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -130,12 +138,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -168,6 +181,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -242,12 +257,102 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
@@ -273,6 +378,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD   (SI), Z0
@@ -347,12 +455,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -392,12 +505,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -443,6 +561,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -542,12 +662,128 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeMinvalInt8AVX512(SB), NOSPLIT, $0-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z28
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z27
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z28, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z28, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z27, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z27, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z26
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z25
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z24
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z23
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z26, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z25, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z24, Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z23, Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeMinvalInt8AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z31 ToFloat
 	// per group: Z30 scale, Z29 minval
@@ -573,6 +809,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBD (SI), Z0
@@ -655,12 +894,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -702,12 +946,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -753,6 +1002,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -852,12 +1103,134 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVSXBD  (SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVSXBD  16(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
+	VPMOVSXBD  32(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
+	VPMOVSXBD  48(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z27, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z27, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z24
+	VBROADCASTSS 12(BX), Z23
+	VPMOVSXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVSXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVSXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVSXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z27, Z0, Z0
+	VADDPS       Z23, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x0
 	// per group: Z30 scale
@@ -880,6 +1253,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Z0
@@ -945,12 +1321,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -981,12 +1362,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -1019,6 +1405,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1093,12 +1481,102 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-48
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
@@ -1124,6 +1602,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD   (SI), Z0
@@ -1198,12 +1679,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -1243,12 +1729,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -1294,6 +1785,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1393,12 +1886,128 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeMinvalUint8AVX512(SB), NOSPLIT, $0-56
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z29, Z0, Z0
+	VFMADD213PS Z31, Z30, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z28
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z27
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z28, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z28, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z27, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z27, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z26
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z25
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z24
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z23
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z26, Z0, Z0
+	VFMADD213PS  Z31, Z30, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z25, Z0, Z0
+	VFMADD213PS  Z31, Z29, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z24, Z0, Z0
+	VFMADD213PS  Z31, Z28, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z23, Z0, Z0
+	VFMADD213PS  Z31, Z27, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeMinvalUint8AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z31 ToFloat
 	// per group: Z30 scale, Z29 minval
@@ -1424,6 +2033,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBD (SI), Z0
@@ -1506,12 +2118,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -1553,12 +2170,17 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R9, $+4
 	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -1604,6 +2226,8 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1703,5 +2327,127 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBD  (SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBD  16(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
+	VPMOVZXBD  32(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
+	VPMOVZXBD  48(SI), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z30, Z0, Z0
+	VADDPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z27, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z27, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS 8(BX), Z24
+	VBROADCASTSS 12(BX), Z23
+	VPMOVZXBD    (SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z30, Z0, Z0
+	VADDPS       Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBD    16(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVZXBD    32(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVZXBD    48(SI), Z0
+	VCVTDQ2PS    Z0, Z0
+	VSUBPS       Z31, Z0, Z0
+	VMULPS       Z27, Z0, Z0
+	VADDPS       Z23, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-40
+// func DequantizeFpE4M3BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x43800000, Y14 0x7fc00000, Y13 0xbf80bf80, Y12 0x3f803f80, Y11 0x7e007e00, Y10 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y9 Select
@@ -34,6 +34,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBW    (SI), Y0
@@ -269,12 +272,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y0
@@ -347,6 +355,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -691,12 +701,152 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y14, Y9
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y14, Y8
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPAND        Y12, Y0, Y1
+	VPCMPEQW     Y12, Y1, Y1
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y13 Select
@@ -720,6 +870,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBW (SI), X0
@@ -931,12 +1084,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y0
@@ -997,6 +1155,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1317,12 +1477,128 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeFpE2M1BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBW  (SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y13, Y0, Y0
+	VPMOVZXBW  8(SI), X1
+	VPSLLW     $0x08, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y13, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y14, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y14, Y0, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, (DI)
+	VPMOVZXBW  16(SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y13, Y0, Y0
+	VPMOVZXBW  24(SI), X1
+	VPSLLW     $0x08, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y13, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y14, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y14, Y0, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, 32(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y13
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y12
+	VPMOVZXBW    (SI), X0
+	VPSLLW       $0x08, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VPMOVZXBW    8(SI), X1
+	VPSLLW       $0x08, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y13, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y14, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPMOVZXBW    16(SI), X0
+	VPSLLW       $0x08, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y12, Y0, Y0
+	VPMOVZXBW    24(SI), X1
+	VPSLLW       $0x08, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y12, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y14, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeFpE2M1BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x7fc00000, Y14 table, Y13 0x80000000, Y12 0x7fff
 	// per group: Y0 scale, Y1 Ordered, Y11 Select
@@ -1348,6 +1624,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBQ (SI), Y0
@@ -1594,12 +1873,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y0
@@ -1676,6 +1960,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2029,8 +2315,156 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y14, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y13, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VPMOVZXBQ  4(SI), Y1
+	VPSLLQ     $0x1c, Y1, Y2
+	VPOR       Y1, Y2, Y2
+	VPERMPS    Y14, Y2, Y1
+	VPSLLD     $0x1c, Y2, Y2
+	VPAND      Y13, Y2, Y2
+	VPOR       Y2, Y1, Y1
+	VMULPS     Y11, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y12, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y12, Y0, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, (DI)
+	VPMOVZXBQ  8(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y14, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y13, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VPMOVZXBQ  12(SI), Y1
+	VPSLLQ     $0x1c, Y1, Y2
+	VPOR       Y1, Y2, Y2
+	VPERMPS    Y14, Y2, Y1
+	VPSLLD     $0x1c, Y2, Y2
+	VPAND      Y13, Y2, Y2
+	VPOR       Y2, Y1, Y1
+	VMULPS     Y11, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y12, Y2, Y2
+	VPSRLD     $0x10, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y12, Y0, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, 32(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+16, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VPMOVZXBQ    (SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
+	VPOR         Y0, Y1, Y1
+	VPERMPS      Y14, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPMOVZXBQ    4(SI), Y1
+	VPSLLQ       $0x1c, Y1, Y2
+	VPOR         Y1, Y2, Y2
+	VPERMPS      Y14, Y2, Y1
+	VPSLLD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPMOVZXBQ    8(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
+	VPOR         Y0, Y1, Y1
+	VPERMPS      Y14, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VPMOVZXBQ    12(SI), Y1
+	VPSLLQ       $0x1c, Y1, Y2
+	VPOR         Y1, Y2, Y2
+	VPERMPS      Y14, Y2, Y1
+	VPSLLD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
 
 DATA constantsAVX2<>+0(SB)/4, $0x43800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fc00000

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-40
+// func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x43800000, Z30 0x7fc00000, Z29 0xbf80bf80, Z28 0x3f803f80, Z27 0x7e007e00, Z26 0x7fff, Z25 0x10000, Z24 0x1, Z23 table
 	// per group: Z0 scale, K1 Ordered, Z22 Select
@@ -39,6 +39,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBW     (SI), Z0
@@ -167,12 +170,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS  (DX), Z0
@@ -239,12 +247,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS  (DX), Z0
@@ -317,6 +330,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -473,12 +488,210 @@ lanetailnarrow:
 	VMOVDQU16 Z3, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0    (SI)(CX*1)
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z29, Z0, Z0
+	VPANDD        Z28, Z0, Z1
+	VPCMPEQW      Z28, Z1, K1
+	VMOVDQU16     Z27, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z22, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z22, Z0, Z0
+	VPTESTMD      Z25, Z1, K1
+	VPADDD        Z26, Z1, Z1
+	VPADDD        Z24, Z1, K1, Z1
+	VPSRLD        $0x10, Z1, Z1
+	VPTESTMD      Z25, Z0, K1
+	VPADDD        Z26, Z0, Z0
+	VPADDD        Z24, Z0, K1, Z0
+	VPSRLD        $0x10, Z0, Z0
+	VPACKUSDW     Z0, Z1, Z1
+	VPERMQ        Z1, Z23, Z1
+	VMOVNTPS      Z1, (DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z29, Z0, Z0
+	VPANDD        Z28, Z0, Z1
+	VPCMPEQW      Z28, Z1, K1
+	VMOVDQU16     Z27, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z22, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z22, Z0, Z0
+	VPTESTMD      Z25, Z1, K1
+	VPADDD        Z26, Z1, Z1
+	VPADDD        Z24, Z1, K1, Z1
+	VPSRLD        $0x10, Z1, Z1
+	VPTESTMD      Z25, Z0, K1
+	VPADDD        Z26, Z0, Z0
+	VPADDD        Z24, Z0, K1, Z0
+	VPSRLD        $0x10, Z0, Z0
+	VPACKUSDW     Z0, Z1, Z1
+	VPERMQ        Z1, Z23, Z1
+	VMOVNTPS      Z1, 64(DI)
+	ADDQ          $+128, DI
+	ADDQ          $+64, SI
+	SUBQ          $+64, BX
+	CMPQ          BX, $+64
+	JGE           groupstream
+	JMP           grouptail
+
+short2stream:
+	PREFETCHT0    (SI)(CX*1)
+	VBROADCASTSS  (DX), Z0
+	VCMPPS        $0x07, Z0, Z0, K1
+	VBLENDMPS     Z0, Z30, K1, Z22
+	VBROADCASTSS  4(DX), Z0
+	VCMPPS        $0x07, Z0, Z0, K1
+	VBLENDMPS     Z0, Z30, K1, Z21
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z29, Z0, Z0
+	VPANDD        Z28, Z0, Z1
+	VPCMPEQW      Z28, Z1, K1
+	VMOVDQU16     Z27, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z22, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z22, Z0, Z0
+	VPTESTMD      Z25, Z1, K1
+	VPADDD        Z26, Z1, Z1
+	VPADDD        Z24, Z1, K1, Z1
+	VPSRLD        $0x10, Z1, Z1
+	VPTESTMD      Z25, Z0, K1
+	VPADDD        Z26, Z0, Z0
+	VPADDD        Z24, Z0, K1, Z0
+	VPSRLD        $0x10, Z0, Z0
+	VPACKUSDW     Z0, Z1, Z1
+	VPERMQ        Z1, Z23, Z1
+	VMOVNTPS      Z1, (DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z29, Z0, Z0
+	VPANDD        Z28, Z0, Z1
+	VPCMPEQW      Z28, Z1, K1
+	VMOVDQU16     Z27, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z21, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z21, Z0, Z0
+	VPTESTMD      Z25, Z1, K1
+	VPADDD        Z26, Z1, Z1
+	VPADDD        Z24, Z1, K1, Z1
+	VPSRLD        $0x10, Z1, Z1
+	VPTESTMD      Z25, Z0, K1
+	VPADDD        Z26, Z0, Z0
+	VPADDD        Z24, Z0, K1, Z0
+	VPSRLD        $0x10, Z0, Z0
+	VPACKUSDW     Z0, Z1, Z1
+	VPERMQ        Z1, Z23, Z1
+	VMOVNTPS      Z1, 64(DI)
+	ADDQ          $+8, DX
+	ADDQ          $+128, DI
+	ADDQ          $+64, SI
+	SUBQ          $+2, R8
+	CMPQ          R8, $+2
+	JGE           short2stream
+	JMP           short2end
+
+short4stream:
+	PREFETCHT0    (SI)(CX*1)
+	VBROADCASTSS  (DX), Z0
+	VCMPPS        $0x07, Z0, Z0, K1
+	VBLENDMPS     Z0, Z30, K1, Z22
+	VBROADCASTSS  4(DX), Z0
+	VCMPPS        $0x07, Z0, Z0, K1
+	VBLENDMPS     Z0, Z30, K1, Z21
+	VBROADCASTSS  8(DX), Z0
+	VCMPPS        $0x07, Z0, Z0, K1
+	VBLENDMPS     Z0, Z30, K1, Z20
+	VBROADCASTSS  12(DX), Z0
+	VCMPPS        $0x07, Z0, Z0, K1
+	VBLENDMPS     Z0, Z30, K1, Z19
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z29, Z0, Z0
+	VPANDD        Z28, Z0, Z1
+	VPCMPEQW      Z28, Z1, K1
+	VMOVDQU16     Z27, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z22, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z21, Z0, Z0
+	VPTESTMD      Z25, Z1, K1
+	VPADDD        Z26, Z1, Z1
+	VPADDD        Z24, Z1, K1, Z1
+	VPSRLD        $0x10, Z1, Z1
+	VPTESTMD      Z25, Z0, K1
+	VPADDD        Z26, Z0, Z0
+	VPADDD        Z24, Z0, K1, Z0
+	VPSRLD        $0x10, Z0, Z0
+	VPACKUSDW     Z0, Z1, Z1
+	VPERMQ        Z1, Z23, Z1
+	VMOVNTPS      Z1, (DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z29, Z0, Z0
+	VPANDD        Z28, Z0, Z1
+	VPCMPEQW      Z28, Z1, K1
+	VMOVDQU16     Z27, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z20, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z19, Z0, Z0
+	VPTESTMD      Z25, Z1, K1
+	VPADDD        Z26, Z1, Z1
+	VPADDD        Z24, Z1, K1, Z1
+	VPSRLD        $0x10, Z1, Z1
+	VPTESTMD      Z25, Z0, K1
+	VPADDD        Z26, Z0, Z0
+	VPADDD        Z24, Z0, K1, Z0
+	VPSRLD        $0x10, Z0, Z0
+	VPACKUSDW     Z0, Z1, Z1
+	VPERMQ        Z1, Z23, Z1
+	VMOVNTPS      Z1, 64(DI)
+	ADDQ          $+16, DX
+	ADDQ          $+128, DI
+	ADDQ          $+64, SI
+	SUBQ          $+4, R8
+	CMPQ          R8, $+4
+	JGE           short4stream
+	JMP           short4end
+
+// func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x7fc00000, Z30 0x7fff, Z29 0x10000, Z28 0x1, Z27 table
 	// per group: Z0 scale, K1 Ordered, Z26 Select
@@ -507,6 +720,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBW (SI), Y0
@@ -617,12 +833,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z0
@@ -679,12 +900,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z0
@@ -747,6 +973,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -883,12 +1111,180 @@ lanetailnarrow:
 	VMOVDQU16 Z2, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBW  (SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMULPS     Z26, Z0, Z0
+	VPMOVZXBW  16(SI), Y1
+	VPSLLW     $0x08, Y1, Y1
+	VCVTPH2PS  Y1, Z1
+	VMULPS     Z26, Z1, Z1
+	VPTESTMD   Z29, Z0, K1
+	VPADDD     Z30, Z0, Z0
+	VPADDD     Z28, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z29, Z1, K1
+	VPADDD     Z30, Z1, Z1
+	VPADDD     Z28, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z27, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBW  32(SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMULPS     Z26, Z0, Z0
+	VPMOVZXBW  48(SI), Y1
+	VPSLLW     $0x08, Y1, Y1
+	VCVTPH2PS  Y1, Z1
+	VMULPS     Z26, Z1, Z1
+	VPTESTMD   Z29, Z0, K1
+	VPADDD     Z30, Z0, Z0
+	VPADDD     Z28, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z29, Z1, K1
+	VPADDD     Z30, Z1, Z1
+	VPADDD     Z28, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z27, Z0
+	VMOVNTPS   Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z26
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VPMOVZXBW    (SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z26, Z0, Z0
+	VPMOVZXBW    16(SI), Y1
+	VPSLLW       $0x08, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z26, Z1, Z1
+	VPTESTMD     Z29, Z0, K1
+	VPADDD       Z30, Z0, Z0
+	VPADDD       Z28, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z29, Z1, K1
+	VPADDD       Z30, Z1, Z1
+	VPADDD       Z28, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z27, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBW    32(SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z25, Z0, Z0
+	VPMOVZXBW    48(SI), Y1
+	VPSLLW       $0x08, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z25, Z1, Z1
+	VPTESTMD     Z29, Z0, K1
+	VPADDD       Z30, Z0, Z0
+	VPADDD       Z28, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z29, Z1, K1
+	VPADDD       Z30, Z1, Z1
+	VPADDD       Z28, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z27, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z26
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VPMOVZXBW    (SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z26, Z0, Z0
+	VPMOVZXBW    16(SI), Y1
+	VPSLLW       $0x08, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z25, Z1, Z1
+	VPTESTMD     Z29, Z0, K1
+	VPADDD       Z30, Z0, Z0
+	VPADDD       Z28, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z29, Z1, K1
+	VPADDD       Z30, Z1, Z1
+	VPADDD       Z28, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z27, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBW    32(SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z24, Z0, Z0
+	VPMOVZXBW    48(SI), Y1
+	VPSLLW       $0x08, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z23, Z1, Z1
+	VPTESTMD     Z29, Z0, K1
+	VPADDD       Z30, Z0, Z0
+	VPADDD       Z28, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z29, Z1, K1
+	VPADDD       Z30, Z1, Z1
+	VPADDD       Z28, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z27, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x7fc00000, Z30 table, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
 	// per group: Z0 scale, K1 Ordered, Z25 Select
@@ -918,6 +1314,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBQ (SI), Z0
@@ -1058,12 +1457,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z0
@@ -1124,12 +1528,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z0
@@ -1196,6 +1605,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1363,8 +1774,188 @@ lanetailnarrow:
 	VMOVDQU16 Z3, K6, 64(DI)
 
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z30, Z1, Z1
+	VMULPS     Z25, Z1, Z1
+	VPMOVZXBQ  8(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z2
+	VPORQ      Z0, Z2, Z2
+	VPERMPS    Z30, Z2, Z2
+	VMULPS     Z25, Z2, Z2
+	VPTESTMD   Z28, Z1, K1
+	VPADDD     Z29, Z1, Z1
+	VPADDD     Z27, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPTESTMD   Z28, Z2, K1
+	VPADDD     Z29, Z2, Z2
+	VPADDD     Z27, Z2, K1, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPACKUSDW  Z2, Z1, Z1
+	VPERMQ     Z1, Z26, Z1
+	VMOVNTPS   Z1, (DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z30, Z1, Z1
+	VMULPS     Z25, Z1, Z1
+	VPMOVZXBQ  24(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z2
+	VPORQ      Z0, Z2, Z2
+	VPERMPS    Z30, Z2, Z2
+	VMULPS     Z25, Z2, Z2
+	VPTESTMD   Z28, Z1, K1
+	VPADDD     Z29, Z1, Z1
+	VPADDD     Z27, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPTESTMD   Z28, Z2, K1
+	VPADDD     Z29, Z2, Z2
+	VPADDD     Z27, Z2, K1, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPACKUSDW  Z2, Z1, Z1
+	VPERMQ     Z1, Z26, Z1
+	VMOVNTPS   Z1, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VPMOVZXBQ    (SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z30, Z1, Z1
+	VMULPS       Z25, Z1, Z1
+	VPMOVZXBQ    8(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z2
+	VPORQ        Z0, Z2, Z2
+	VPERMPS      Z30, Z2, Z2
+	VMULPS       Z25, Z2, Z2
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z28, Z2, K1
+	VPADDD       Z29, Z2, Z2
+	VPADDD       Z27, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z26, Z1
+	VMOVNTPS     Z1, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z30, Z1, Z1
+	VMULPS       Z24, Z1, Z1
+	VPMOVZXBQ    24(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z2
+	VPORQ        Z0, Z2, Z2
+	VPERMPS      Z30, Z2, Z2
+	VMULPS       Z24, Z2, Z2
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z28, Z2, K1
+	VPADDD       Z29, Z2, Z2
+	VPADDD       Z27, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z26, Z1
+	VMOVNTPS     Z1, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z25
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z24
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVZXBQ    (SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z30, Z1, Z1
+	VMULPS       Z25, Z1, Z1
+	VPMOVZXBQ    8(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z2
+	VPORQ        Z0, Z2, Z2
+	VPERMPS      Z30, Z2, Z2
+	VMULPS       Z24, Z2, Z2
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z28, Z2, K1
+	VPADDD       Z29, Z2, Z2
+	VPADDD       Z27, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z26, Z1
+	VMOVNTPS     Z1, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VPMOVZXBQ    24(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z2
+	VPORQ        Z0, Z2, Z2
+	VPERMPS      Z30, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VPTESTMD     Z28, Z1, K1
+	VPADDD       Z29, Z1, Z1
+	VPADDD       Z27, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z28, Z2, K1
+	VPADDD       Z29, Z2, Z2
+	VPADDD       Z27, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z26, Z1
+	VMOVNTPS     Z1, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fc00000

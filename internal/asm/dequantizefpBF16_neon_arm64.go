@@ -9,18 +9,18 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeFpE4M3BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+func DequantizeFpE4M3BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
 // DequantizeFpE5M2BF16NEON sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeFpE5M2BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+func DequantizeFpE5M2BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
 // DequantizeFpE2M1BF16NEON sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeFpE2M1BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+func DequantizeFpE2M1BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+// func DequantizeFpE4M3BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x43800000, V29 0x7fc00000, V28 0xbf80bf80, V27 0x3f803f80, V26 0x7e007e00, V25 0x10000, V24 0x7fff
 	// per group: V0 scale, V1 Ordered, V23 Select
@@ -374,9 +374,9 @@ piece20:
 laneend:
 	RET
 
-// func DequantizeFpE5M2BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+// func DequantizeFpE5M2BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x7fc00000, V29 0x10000, V28 0x7fff
 	// per group: V0 scale, V1 Ordered, V27 Select
@@ -672,9 +672,9 @@ piece20:
 laneend:
 	RET
 
-// func DequantizeFpE2M1BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+// func DequantizeFpE2M1BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x7fc00000, V29 table, V28 0xf0f0f0f, V27 0x10000, V26 0x7fff
 	// per group: V0 scale, V1 Ordered, V25 Select

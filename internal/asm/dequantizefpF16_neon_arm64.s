@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+// func DequantizeFpE4M3F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE4M3F16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeFpE4M3F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 0x43800000, V29 0xbf80bf80, V28 0x3f803f80, V27 0x7e007e00
 	// per group: V26 scale
@@ -321,9 +321,9 @@ piece20:
 laneend:
 	RET
 
-// func DequantizeFpE5M2F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+// func DequantizeFpE5M2F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE5M2F16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeFpE5M2F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: nothing
 	// per group: V30 scale
@@ -566,9 +566,9 @@ piece20:
 laneend:
 	RET
 
-// func DequantizeFpE2M1F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int)
+// func DequantizeFpE2M1F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE2M1F16NEON(SB), NOSPLIT, $120-40
+TEXT ·DequantizeFpE2M1F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: V30 table, V29 0xf0f0f0f
 	// per group: V28 scale

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, F16C
-TEXT ·DequantizeFpE4M3AVX2(SB), $288-40
+// func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·DequantizeFpE4M3AVX2(SB), $288-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0x43800000, Y14 0xbf80bf80, Y13 0x3f803f80, Y12 0x7e007e00
 	// per group: Y11 scale
@@ -30,6 +30,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBW    (SI), Y0
@@ -235,12 +238,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y11
@@ -287,6 +295,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -585,12 +595,104 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, F16C
-TEXT ·DequantizeFpE5M2AVX2(SB), $288-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VPMOVSXBW    (SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVSXBW    16(SI), Y0
+	VPSLLW       $0x07, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPCMPEQW     Y13, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VCVTPH2PS    X0, Y1
+	VMULPS       Y15, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, F16C, MMX+
+TEXT ·DequantizeFpE5M2AVX2(SB), $288-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: nothing
 	// per group: Y15 scale
@@ -610,6 +712,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBW (SI), X0
@@ -791,12 +896,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y15
@@ -831,6 +941,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1105,12 +1217,80 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2
-TEXT ·DequantizeFpE2M1AVX2(SB), $272-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBW  (SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y15, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBW  8(SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y15, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBW  16(SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y15, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBW  24(SI), X0
+	VPSLLW     $0x08, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y15, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS 4(DX), Y14
+	VPMOVZXBW    (SI), X0
+	VPSLLW       $0x08, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBW    8(SI), X0
+	VPSLLW       $0x08, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y15, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBW    16(SI), X0
+	VPSLLW       $0x08, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBW    24(SI), X0
+	VPSLLW       $0x08, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeFpE2M1AVX2(SB), $272-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 table, Y14 0x80000000
 	// per group: Y13 scale
@@ -1132,6 +1312,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBQ (SI), Y0
@@ -1348,12 +1531,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -1404,6 +1592,8 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1711,8 +1901,108 @@ piece24:
 
 piece25:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBQ  4(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBQ  8(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBQ  12(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+16, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VPMOVZXBQ    (SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
+	VPOR         Y0, Y1, Y1
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    4(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
+	VPOR         Y0, Y1, Y1
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    8(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
+	VPOR         Y0, Y1, Y1
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    12(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
+	VPOR         Y0, Y1, Y1
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
 
 DATA constantsAVX2<>+0(SB)/4, $0x43800000
 DATA constantsAVX2<>+4(SB)/4, $0xbf80bf80

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-40
+// func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x43800000, Z30 0xbf80bf80, Z29 0x3f803f80, Z28 0x7e007e00
 	// per group: Z27 scale
@@ -32,6 +32,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVSXBW     (SI), Z0
@@ -125,12 +128,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS  (DX), Z27
@@ -175,12 +183,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS  (DX), Z27
@@ -227,6 +240,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -329,12 +344,144 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0    (SI)(CX*1)
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVNTPS      Z1, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z27, Z0, Z0
+	VMOVNTPS      Z0, 64(DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVNTPS      Z1, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z27, Z0, Z0
+	VMOVNTPS      Z0, 192(DI)
+	ADDQ          $+256, DI
+	ADDQ          $+64, SI
+	SUBQ          $+64, BX
+	CMPQ          BX, $+64
+	JGE           groupstream
+	JMP           grouptail
+
+short2stream:
+	PREFETCHT0    (SI)(CX*1)
+	VBROADCASTSS  (DX), Z27
+	VBROADCASTSS  4(DX), Z26
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVNTPS      Z1, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z27, Z0, Z0
+	VMOVNTPS      Z0, 64(DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z26, Z1, Z1
+	VMOVNTPS      Z1, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z26, Z0, Z0
+	VMOVNTPS      Z0, 192(DI)
+	ADDQ          $+8, DX
+	ADDQ          $+256, DI
+	ADDQ          $+64, SI
+	SUBQ          $+2, R8
+	CMPQ          R8, $+2
+	JGE           short2stream
+	JMP           short2end
+
+short4stream:
+	PREFETCHT0    (SI)(CX*1)
+	VBROADCASTSS  (DX), Z27
+	VBROADCASTSS  4(DX), Z26
+	VBROADCASTSS  8(DX), Z25
+	VBROADCASTSS  12(DX), Z24
+	VPMOVSXBW     (SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z27, Z1, Z1
+	VMOVNTPS      Z1, (DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z26, Z0, Z0
+	VMOVNTPS      Z0, 64(DI)
+	VPMOVSXBW     32(SI), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z30, Z0, Z0
+	VPANDD        Z29, Z0, Z1
+	VPCMPEQW      Z29, Z1, K1
+	VMOVDQU16     Z28, K1, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z31, Z1, Z1
+	VMULPS        Z25, Z1, Z1
+	VMOVNTPS      Z1, 128(DI)
+	VEXTRACTF64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z31, Z0, Z0
+	VMULPS        Z24, Z0, Z0
+	VMOVNTPS      Z0, 192(DI)
+	ADDQ          $+16, DX
+	ADDQ          $+256, DI
+	ADDQ          $+64, SI
+	SUBQ          $+4, R8
+	CMPQ          R8, $+4
+	JGE           short4stream
+	JMP           short4end
+
+// func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: nothing
 	// per group: Z31 scale
@@ -356,6 +503,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBW (SI), Y0
@@ -429,12 +579,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z31
@@ -469,12 +624,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z31
@@ -511,6 +671,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -593,12 +755,114 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
-// func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-40
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBW  (SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMULPS     Z31, Z0, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBW  16(SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMULPS     Z31, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
+	VPMOVZXBW  32(SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMULPS     Z31, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
+	VPMOVZXBW  48(SI), Y0
+	VPSLLW     $0x08, Y0, Y0
+	VCVTPH2PS  Y0, Z0
+	VMULPS     Z31, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z31
+	VBROADCASTSS 4(DX), Z30
+	VPMOVZXBW    (SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z31, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBW    16(SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z31, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVZXBW    32(SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z30, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVZXBW    48(SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z30, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z31
+	VBROADCASTSS 4(DX), Z30
+	VBROADCASTSS 8(DX), Z29
+	VBROADCASTSS 12(DX), Z28
+	VPMOVZXBW    (SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z31, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBW    16(SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z30, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPMOVZXBW    32(SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z29, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPMOVZXBW    48(SI), Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 table
 	// per group: Z30 scale
@@ -621,6 +885,9 @@ groups:
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXBQ (SI), Z0
@@ -727,12 +994,17 @@ groupend:
 	SUBQ  $+1, R8
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z30
@@ -771,12 +1043,17 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R8, $+4
 	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z30
@@ -817,6 +1094,8 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -930,8 +1209,122 @@ lanetail:
 
 lanetailnarrow:
 laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z31, Z1, Z1
+	VMULPS     Z30, Z1, Z1
+	VMOVNTPS   Z1, (DI)
+	VPMOVZXBQ  8(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z31, Z1, Z1
+	VMULPS     Z30, Z1, Z1
+	VMOVNTPS   Z1, 64(DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z31, Z1, Z1
+	VMULPS     Z30, Z1, Z1
+	VMOVNTPS   Z1, 128(DI)
+	VPMOVZXBQ  24(SI), Z0
+	VPSLLQ     $0x1c, Z0, Z1
+	VPORQ      Z0, Z1, Z1
+	VPERMPS    Z31, Z1, Z1
+	VMULPS     Z30, Z1, Z1
+	VMOVNTPS   Z1, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VPMOVZXBQ    (SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z31, Z1, Z1
+	VMULPS       Z30, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z31, Z1, Z1
+	VMULPS       Z30, Z1, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVNTPS     Z1, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+256, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z30
+	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS 8(DX), Z28
+	VBROADCASTSS 12(DX), Z27
+	VPMOVZXBQ    (SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z31, Z1, Z1
+	VMULPS       Z30, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z31, Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z31, Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPSLLQ       $0x1c, Z0, Z1
+	VPORQ        Z0, Z1, Z1
+	VPERMPS      Z31, Z1, Z1
+	VMULPS       Z27, Z1, Z1
+	VMOVNTPS     Z1, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+256, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
 DATA constantsAVX512<>+4(SB)/4, $0xbf80bf80

@@ -6,76 +6,63 @@ package asm
 
 import "unsafe"
 
-// Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
-func Prepare(isa ISA, recip *float32, scale *float32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		PrepareAVX2(recip, scale, n)
-		return
-	case int(AVX512) << 16:
-		PrepareAVX512(recip, scale, n)
-		return
-	}
-	panic("asm: no such implementation of Prepare")
-}
-
 // FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
+func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAVX2((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeAVX2((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantize")
@@ -83,61 +70,61 @@ func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask 
 
 // FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
+func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointAVX2((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointAVX2((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointAVX512((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointAVX512((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
@@ -145,61 +132,61 @@ func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Point
 
 // FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
+func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalAVX2((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalAVX2((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeMinval")
@@ -207,43 +194,43 @@ func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer,
 
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
-func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
+func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8AVX2((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8AVX2((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Quantize")
@@ -251,43 +238,43 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 
 // QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
+func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeZeroPointInt8AVX2((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8AVX2((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeZeroPointUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
@@ -295,172 +282,172 @@ func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, 
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int) {
+func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8AVX2((*float32)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8AVX2((*float32)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8AVX2((*float32)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8AVX2((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int) {
+func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeZeroPointInt8AVX2((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8AVX2((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeZeroPointUint8AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeZeroPointInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeZeroPointUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int) {
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX2((*float32)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8AVX2((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX2((*float32)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8AVX2((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeMinvalInt8F16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8F16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeMinvalUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeMinvalInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeMinvalUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8AVX512((*float32)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8AVX512((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8AVX512((*float32)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8AVX512((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeMinvalInt8F16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8F16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeMinvalUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeMinvalInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeMinvalUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
@@ -469,61 +456,61 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 // FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int) {
+func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAVX2((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpAVX2((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeFp")
@@ -531,186 +518,275 @@ func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mas
 
 // QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
-func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int) {
+func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpE4M3AVX2(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpE5M2AVX2(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpE4M3F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpE5M2F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpE2M1F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpE2M1PackedF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpE4M3BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpE5M2BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeFp")
 }
 
 // DequantizeFp sets y = q*scale.
-func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int) {
+func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		DequantizeFpE4M3AVX2((*float32)(y), q, scale, groups, length)
+		DequantizeFpE4M3AVX2((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		DequantizeFpE5M2AVX2((*float32)(y), q, scale, groups, length)
+		DequantizeFpE5M2AVX2((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		DequantizeFpE2M1AVX2((*float32)(y), q, scale, groups, length)
+		DequantizeFpE2M1AVX2((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		DequantizeFpE4M3F16AVX2((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE4M3F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		DequantizeFpE5M2F16AVX2((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE5M2F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		DequantizeFpE2M1F16AVX2((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE2M1F16AVX2((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		DequantizeFpE4M3BF16AVX2((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE4M3BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		DequantizeFpE5M2BF16AVX2((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE5M2BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		DequantizeFpE2M1BF16AVX2((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE2M1BF16AVX2((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		DequantizeFpE4M3AVX512((*float32)(y), q, scale, groups, length)
+		DequantizeFpE4M3AVX512((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		DequantizeFpE5M2AVX512((*float32)(y), q, scale, groups, length)
+		DequantizeFpE5M2AVX512((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		DequantizeFpE2M1AVX512((*float32)(y), q, scale, groups, length)
+		DequantizeFpE2M1AVX512((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		DequantizeFpE4M3F16AVX512((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE4M3F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		DequantizeFpE5M2F16AVX512((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE5M2F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		DequantizeFpE2M1F16AVX512((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE2M1F16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		DequantizeFpE4M3BF16AVX512((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE4M3BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		DequantizeFpE5M2BF16AVX512((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE5M2BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		DequantizeFpE2M1BF16AVX512((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE2M1BF16AVX512((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeFp")
 }
 
 // Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
-func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int) {
+func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		BackwardBytesAVX2((*float32)(dx), (*float32)(dy), mask, n)
+		BackwardBytesAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		BackwardBitsAVX2((*float32)(dx), mask, (*float32)(dy), n)
+		BackwardBitsAVX2((*float32)(dx), mask, (*float32)(dy), n, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		BackwardBytesF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n)
+		BackwardBytesF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		BackwardBitsF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n)
+		BackwardBitsF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
 	case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		BackwardBytesBF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n)
+		BackwardBytesBF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 		return
 	case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		BackwardBitsBF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n)
+		BackwardBitsBF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n)
+		BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		BackwardBitsAVX512((*float32)(dx), mask, (*float32)(dy), n)
+		BackwardBitsAVX512((*float32)(dx), mask, (*float32)(dy), n, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		BackwardBytesF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n)
+		BackwardBytesF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		BackwardBitsF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n)
+		BackwardBitsF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
 	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		BackwardBytesBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n)
+		BackwardBytesBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 		return
 	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		BackwardBitsBF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n)
+		BackwardBitsBF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
 	}
 	panic("asm: no such implementation of Backward")
+}
+
+// Encode sets y to x rounded to the 16-bit type.
+func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0:
+		EncodeF16AVX2(y, x, n, ahead)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		EncodeBF16AVX2(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(F16)<<0:
+		EncodeF16AVX512(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0:
+		EncodeBF16AVX512(y, x, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of Encode")
+}
+
+// Decode sets y to the values of x.
+func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F16)<<0:
+		DecodeF16AVX2(y, x, n, ahead)
+		return
+	case int(AVX2)<<16 | int(BF16)<<0:
+		DecodeBF16AVX2(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(F16)<<0:
+		DecodeF16AVX512(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(BF16)<<0:
+		DecodeBF16AVX512(y, x, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of Decode")
+}
+
+// DecodeFp sets y to the values of the codes x.
+func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(AVX2)<<16 | int(E4M3)<<0:
+		DecodeFpE4M3AVX2(y, x, n, ahead)
+		return
+	case int(AVX2)<<16 | int(E5M2)<<0:
+		DecodeFpE5M2AVX2(y, x, n, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1)<<0:
+		DecodeFpE2M1AVX2(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E4M3)<<0:
+		DecodeFpE4M3AVX512(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2)<<0:
+		DecodeFpE5M2AVX512(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1)<<0:
+		DecodeFpE2M1AVX512(y, x, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of DecodeFp")
+}
+
+// EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it it overflows.
+func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(AVX2)<<16 | int(E4M3)<<0:
+		EncodeFpE4M3AVX2(y, x, most, n, ahead)
+		return
+	case int(AVX2)<<16 | int(E5M2)<<0:
+		EncodeFpE5M2AVX2(y, x, most, n, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1Packed)<<0:
+		EncodeFpE2M1PackedAVX2(y, x, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E4M3)<<0:
+		EncodeFpE4M3AVX512(y, x, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2)<<0:
+		EncodeFpE5M2AVX512(y, x, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1Packed)<<0:
+		EncodeFpE2M1PackedAVX512(y, x, most, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of EncodeFp")
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
@@ -751,93 +827,17 @@ func MergeMinMax(isa ISA, min *float32, max *float32, x *float32, y *float32, n 
 	panic("asm: no such implementation of MergeMinMax")
 }
 
-// Encode sets y to x rounded to the 16-bit type.
-func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F16)<<0:
-		EncodeF16AVX2(y, x, n)
+// Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
+func Prepare(isa ISA, recip *float32, scale *float32, n int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		PrepareAVX2(recip, scale, n)
 		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		EncodeBF16AVX2(y, x, n)
-		return
-	case int(AVX512)<<16 | int(F16)<<0:
-		EncodeF16AVX512(y, x, n)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		EncodeBF16AVX512(y, x, n)
+	case int(AVX512) << 16:
+		PrepareAVX512(recip, scale, n)
 		return
 	}
-	panic("asm: no such implementation of Encode")
-}
-
-// Decode sets y to the values of x.
-func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(AVX2)<<16 | int(F16)<<0:
-		DecodeF16AVX2(y, x, n)
-		return
-	case int(AVX2)<<16 | int(BF16)<<0:
-		DecodeBF16AVX2(y, x, n)
-		return
-	case int(AVX512)<<16 | int(F16)<<0:
-		DecodeF16AVX512(y, x, n)
-		return
-	case int(AVX512)<<16 | int(BF16)<<0:
-		DecodeBF16AVX512(y, x, n)
-		return
-	}
-	panic("asm: no such implementation of Decode")
-}
-
-// DecodeFp sets y to the values of the codes x.
-func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int) {
-	switch int(isa)<<16 | int(codeKind)<<0 {
-	case int(AVX2)<<16 | int(E4M3)<<0:
-		DecodeFpE4M3AVX2(y, x, n)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0:
-		DecodeFpE5M2AVX2(y, x, n)
-		return
-	case int(AVX2)<<16 | int(E2M1)<<0:
-		DecodeFpE2M1AVX2(y, x, n)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0:
-		DecodeFpE4M3AVX512(y, x, n)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0:
-		DecodeFpE5M2AVX512(y, x, n)
-		return
-	case int(AVX512)<<16 | int(E2M1)<<0:
-		DecodeFpE2M1AVX512(y, x, n)
-		return
-	}
-	panic("asm: no such implementation of DecodeFp")
-}
-
-// EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
-func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int) {
-	switch int(isa)<<16 | int(codeKind)<<0 {
-	case int(AVX2)<<16 | int(E4M3)<<0:
-		EncodeFpE4M3AVX2(y, x, most, n)
-		return
-	case int(AVX2)<<16 | int(E5M2)<<0:
-		EncodeFpE5M2AVX2(y, x, most, n)
-		return
-	case int(AVX2)<<16 | int(E2M1Packed)<<0:
-		EncodeFpE2M1PackedAVX2(y, x, most, n)
-		return
-	case int(AVX512)<<16 | int(E4M3)<<0:
-		EncodeFpE4M3AVX512(y, x, most, n)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0:
-		EncodeFpE5M2AVX512(y, x, most, n)
-		return
-	case int(AVX512)<<16 | int(E2M1Packed)<<0:
-		EncodeFpE2M1PackedAVX512(y, x, most, n)
-		return
-	}
-	panic("asm: no such implementation of EncodeFp")
+	panic("asm: no such implementation of Prepare")
 }
 
 // Copy reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.

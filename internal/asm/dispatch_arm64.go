@@ -6,46 +6,36 @@ package asm
 
 import "unsafe"
 
-// Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
-func Prepare(isa ISA, recip *float32, scale *float32, n int) {
-	switch int(isa) << 16 {
-	case int(NEON) << 16:
-		PrepareNEON(recip, scale, n)
-		return
-	}
-	panic("asm: no such implementation of Prepare")
-}
-
 // FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
+func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeNEON((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeNEON((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length)
+		FakeQuantizeBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantize")
@@ -53,34 +43,34 @@ func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask 
 
 // FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
+func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointNEON((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointNEON((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeZeroPointBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointF16NEON((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointF16NEON((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeZeroPointBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeZeroPointBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		FakeQuantizeZeroPointBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
@@ -88,34 +78,34 @@ func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Point
 
 // FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
+func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalNEON((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalNEON((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeMinvalBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalF16NEON((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalF16NEON((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeMinvalBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeMinvalBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		FakeQuantizeMinvalBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeMinval")
@@ -123,25 +113,25 @@ func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer,
 
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
-func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
+func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeInt8NEON((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8NEON((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeUint8NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length)
+		QuantizeUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Quantize")
@@ -149,25 +139,25 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 
 // QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
+func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeZeroPointInt8NEON((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8NEON((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeZeroPointUint8NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeZeroPointInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeZeroPointUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeZeroPointUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length)
+		QuantizeZeroPointUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
@@ -175,100 +165,100 @@ func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, 
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		QuantizeMinvalInt8NEON((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8NEON((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		QuantizeMinvalUint8NEON((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8NEON((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		QuantizeMinvalInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		QuantizeMinvalUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		QuantizeMinvalInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		QuantizeMinvalUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length)
+		QuantizeMinvalUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int) {
+func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeInt8NEON((*float32)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8NEON((*float32)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeUint8NEON((*float32)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8NEON((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeInt8F16NEON((*uint16)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8F16NEON((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeUint8F16NEON((*uint16)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8F16NEON((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeInt8BF16NEON((*uint16)(y), (*int8)(q), scale, groups, length)
+		DequantizeInt8BF16NEON((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, groups, length)
+		DequantizeUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int) {
+func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeZeroPointInt8NEON((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8NEON((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeZeroPointUint8NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeZeroPointInt8F16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8F16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeZeroPointUint8F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointInt8BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointInt8BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeZeroPointUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length)
+		DequantizeZeroPointUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int) {
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-		DequantizeMinvalInt8NEON((*float32)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8NEON((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-		DequantizeMinvalUint8NEON((*float32)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8NEON((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-		DequantizeMinvalInt8F16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8F16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-		DequantizeMinvalUint8F16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8F16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-		DequantizeMinvalInt8BF16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalInt8BF16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-		DequantizeMinvalUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length)
+		DequantizeMinvalUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
@@ -277,34 +267,34 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 // FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int) {
+func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpNEON((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpNEON((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		FakeQuantizeFpBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length)
+		FakeQuantizeFpBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeFp")
@@ -312,105 +302,164 @@ func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mas
 
 // QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
-func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int) {
+func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		QuantizeFpE4M3NEON(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3NEON(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		QuantizeFpE5M2NEON(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2NEON(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		QuantizeFpE2M1NEON(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1NEON(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-		QuantizeFpE2M1PackedNEON(q, (*float32)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedNEON(q, (*float32)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpE4M3F16NEON(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3F16NEON(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpE5M2F16NEON(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2F16NEON(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpE2M1F16NEON(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1F16NEON(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpE2M1PackedF16NEON(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedF16NEON(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpE4M3BF16NEON(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE4M3BF16NEON(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpE5M2BF16NEON(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE5M2BF16NEON(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1BF16NEON(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1BF16NEON(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpE2M1PackedBF16NEON(q, (*uint16)(x), scale, recip, most, groups, length)
+		QuantizeFpE2M1PackedBF16NEON(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeFp")
 }
 
 // DequantizeFp sets y = q*scale.
-func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int) {
+func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(E4M3)<<0 | int(F32)<<4:
-		DequantizeFpE4M3NEON((*float32)(y), q, scale, groups, length)
+		DequantizeFpE4M3NEON((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E5M2)<<0 | int(F32)<<4:
-		DequantizeFpE5M2NEON((*float32)(y), q, scale, groups, length)
+		DequantizeFpE5M2NEON((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1)<<0 | int(F32)<<4:
-		DequantizeFpE2M1NEON((*float32)(y), q, scale, groups, length)
+		DequantizeFpE2M1NEON((*float32)(y), q, scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		DequantizeFpE4M3F16NEON((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE4M3F16NEON((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		DequantizeFpE5M2F16NEON((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE5M2F16NEON((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		DequantizeFpE2M1F16NEON((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE2M1F16NEON((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		DequantizeFpE4M3BF16NEON((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE4M3BF16NEON((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		DequantizeFpE5M2BF16NEON((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE5M2BF16NEON((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		DequantizeFpE2M1BF16NEON((*uint16)(y), q, scale, groups, length)
+		DequantizeFpE2M1BF16NEON((*uint16)(y), q, scale, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeFp")
 }
 
 // Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
-func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int) {
+func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
 	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-		BackwardBytesNEON((*float32)(dx), (*float32)(dy), mask, n)
+		BackwardBytesNEON((*float32)(dx), (*float32)(dy), mask, n, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-		BackwardBitsNEON((*float32)(dx), mask, (*float32)(dy), n)
+		BackwardBitsNEON((*float32)(dx), mask, (*float32)(dy), n, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		BackwardBytesF16NEON((*uint16)(dx), (*uint16)(dy), mask, n)
+		BackwardBytesF16NEON((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		BackwardBitsF16NEON((*uint16)(dx), mask, (*uint16)(dy), n)
+		BackwardBitsF16NEON((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
 	case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		BackwardBytesBF16NEON((*uint16)(dx), (*uint16)(dy), mask, n)
+		BackwardBytesBF16NEON((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 		return
 	case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		BackwardBitsBF16NEON((*uint16)(dx), mask, (*uint16)(dy), n)
+		BackwardBitsBF16NEON((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
 		return
 	}
 	panic("asm: no such implementation of Backward")
+}
+
+// Encode sets y to x rounded to the 16-bit type.
+func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		EncodeF16NEON(y, x, n, ahead)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		EncodeBF16NEON(y, x, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of Encode")
+}
+
+// Decode sets y to the values of x.
+func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		DecodeF16NEON(y, x, n, ahead)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		DecodeBF16NEON(y, x, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of Decode")
+}
+
+// DecodeFp sets y to the values of the codes x.
+func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(NEON)<<16 | int(E4M3)<<0:
+		DecodeFpE4M3NEON(y, x, n, ahead)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0:
+		DecodeFpE5M2NEON(y, x, n, ahead)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0:
+		DecodeFpE2M1NEON(y, x, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of DecodeFp")
+}
+
+// EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it it overflows.
+func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(NEON)<<16 | int(E4M3)<<0:
+		EncodeFpE4M3NEON(y, x, most, n, ahead)
+		return
+	case int(NEON)<<16 | int(E5M2)<<0:
+		EncodeFpE5M2NEON(y, x, most, n, ahead)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0:
+		EncodeFpE2M1PackedNEON(y, x, most, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of EncodeFp")
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
@@ -439,63 +488,14 @@ func MergeMinMax(isa ISA, min *float32, max *float32, x *float32, y *float32, n 
 	panic("asm: no such implementation of MergeMinMax")
 }
 
-// Encode sets y to x rounded to the 16-bit type.
-func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F16)<<0:
-		EncodeF16NEON(y, x, n)
-		return
-	case int(NEON)<<16 | int(BF16)<<0:
-		EncodeBF16NEON(y, x, n)
+// Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
+func Prepare(isa ISA, recip *float32, scale *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		PrepareNEON(recip, scale, n)
 		return
 	}
-	panic("asm: no such implementation of Encode")
-}
-
-// Decode sets y to the values of x.
-func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int) {
-	switch int(isa)<<16 | int(elemKind)<<0 {
-	case int(NEON)<<16 | int(F16)<<0:
-		DecodeF16NEON(y, x, n)
-		return
-	case int(NEON)<<16 | int(BF16)<<0:
-		DecodeBF16NEON(y, x, n)
-		return
-	}
-	panic("asm: no such implementation of Decode")
-}
-
-// DecodeFp sets y to the values of the codes x.
-func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int) {
-	switch int(isa)<<16 | int(codeKind)<<0 {
-	case int(NEON)<<16 | int(E4M3)<<0:
-		DecodeFpE4M3NEON(y, x, n)
-		return
-	case int(NEON)<<16 | int(E5M2)<<0:
-		DecodeFpE5M2NEON(y, x, n)
-		return
-	case int(NEON)<<16 | int(E2M1)<<0:
-		DecodeFpE2M1NEON(y, x, n)
-		return
-	}
-	panic("asm: no such implementation of DecodeFp")
-}
-
-// EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
-func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int) {
-	switch int(isa)<<16 | int(codeKind)<<0 {
-	case int(NEON)<<16 | int(E4M3)<<0:
-		EncodeFpE4M3NEON(y, x, most, n)
-		return
-	case int(NEON)<<16 | int(E5M2)<<0:
-		EncodeFpE5M2NEON(y, x, most, n)
-		return
-	case int(NEON)<<16 | int(E2M1Packed)<<0:
-		EncodeFpE2M1PackedNEON(y, x, most, n)
-		return
-	}
-	panic("asm: no such implementation of EncodeFp")
+	panic("asm: no such implementation of Prepare")
 }
 
 // Copy reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.

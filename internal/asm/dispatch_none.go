@@ -6,83 +6,99 @@ package asm
 
 import "unsafe"
 
-// Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
-func Prepare(isa ISA, recip *float32, scale *float32, n int) {
-	panic("asm: no such implementation of Prepare")
-}
-
 // FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
+func FakeQuantize(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantize")
 }
 
 // FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
+func FakeQuantizeZeroPoint(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
 
 // FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
+func FakeQuantizeMinval(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
 // Quantize sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
-func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int) {
+func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Quantize")
 }
 
 // QuantizeZeroPoint sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int) {
+func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeZeroPoint")
 }
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int) {
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int) {
+func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int) {
+func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int) {
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
 // FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int) {
+func FakeQuantizeFp(isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
 // QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
-func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int) {
+func QuantizeFp(isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeFp")
 }
 
 // DequantizeFp sets y = q*scale.
-func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int) {
+func DequantizeFp(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeFp")
 }
 
 // Backward sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
-func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int) {
+func Backward(isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer, dy unsafe.Pointer, mask *uint8, n int, ahead int) {
 	panic("asm: no such implementation of Backward")
+}
+
+// Encode sets y to x rounded to the 16-bit type.
+func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int, ahead int) {
+	panic("asm: no such implementation of Encode")
+}
+
+// Decode sets y to the values of x.
+func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int, ahead int) {
+	panic("asm: no such implementation of Decode")
+}
+
+// DecodeFp sets y to the values of the codes x.
+func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int, ahead int) {
+	panic("asm: no such implementation of DecodeFp")
+}
+
+// EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it it overflows.
+func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
+	panic("asm: no such implementation of EncodeFp")
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
@@ -95,25 +111,9 @@ func MergeMinMax(isa ISA, min *float32, max *float32, x *float32, y *float32, n 
 	panic("asm: no such implementation of MergeMinMax")
 }
 
-// Encode sets y to x rounded to the 16-bit type.
-func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int) {
-	panic("asm: no such implementation of Encode")
-}
-
-// Decode sets y to the values of x.
-func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int) {
-	panic("asm: no such implementation of Decode")
-}
-
-// DecodeFp sets y to the values of the codes x.
-func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int) {
-	panic("asm: no such implementation of DecodeFp")
-}
-
-// EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
-func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int) {
-	panic("asm: no such implementation of EncodeFp")
+// Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].
+func Prepare(isa ISA, recip *float32, scale *float32, n int) {
+	panic("asm: no such implementation of Prepare")
 }
 
 // Copy reads and writes n >= 1 times as many bytes as its mix says, and does nothing else.

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeBF16AVX2(SB), $384-56
+// func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeBF16AVX2(SB), $384-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
 	// per group: Y11 scale, Y10 recip
@@ -34,6 +34,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
@@ -317,12 +320,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y11
@@ -410,6 +418,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -878,8 +888,92 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y11, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y11, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y11, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y11, Y4
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -1036,6 +1130,89 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y11, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y11, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y10, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y10, Y4
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Y0
@@ -1275,9 +1452,9 @@ lanetailrarenarrow:
 	VMOVUPS      Y2, 32(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $512-64
+// func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $512-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y11 ToFloat, Y10 ToFloat
@@ -1310,6 +1487,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
@@ -1594,12 +1774,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -1702,6 +1887,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2311,8 +2498,92 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y13, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y15, Y13, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VFMADD213PS  Y15, Y13, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y15, Y13, Y4
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -2471,6 +2742,104 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS 4(R8), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y7
+	VBROADCASTSS most+44(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y6
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VFMADD213PS  Y15, Y13, Y1
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y7, Y2
+	VFMADD213PS  Y15, Y13, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VFMADD213PS  Y15, Y12, Y3
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y6, Y4
+	VFMADD213PS  Y15, Y12, Y4
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Y0
@@ -2769,9 +3138,9 @@ lanetailrarenarrow:
 	VMOVUPS      Y2, 32(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $512-64
+// func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $512-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2799,6 +3168,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
@@ -3127,12 +3499,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -3243,6 +3620,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3832,8 +4211,114 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y13, Y2, Y1
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y3, Y0
+	VADDPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y13, Y4, Y1
+	VADDPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVNTPS     Y3, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -4012,6 +4497,112 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y13, Y2, Y1
+	VADDPS       Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y12, Y3, Y0
+	VADDPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y12, Y4, Y1
+	VADDPS       Y10, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVNTPS     Y3, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Y0
@@ -4292,9 +4883,9 @@ lanetailrarenarrow:
 	VMOVUPS      Y2, 32(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-64
+// func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
 	// per group: Y11 scale, Y10 recip
@@ -4324,6 +4915,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -4681,12 +5275,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y11
@@ -4790,6 +5389,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5323,8 +5924,108 @@ piece39:
 
 piece40:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -5503,6 +6204,105 @@ grouptailrarenarrow:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Y0
@@ -5775,9 +6575,9 @@ lanetailrarenarrow:
 	VMOVUPS      Y2, 64(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $544-72
+// func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $544-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -5809,6 +6609,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -6187,12 +6990,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y14
@@ -6319,6 +7127,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -6997,8 +7807,118 @@ piece44:
 
 piece45:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -7183,6 +8103,128 @@ grouptailrarenarrow:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Y0
@@ -7520,9 +8562,9 @@ lanetailrarenarrow:
 	VMOVUPS      Y3, 64(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $544-72
+// func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $544-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -7551,6 +8593,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -7945,12 +8990,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -8073,6 +9123,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -8727,8 +9779,126 @@ piece44:
 
 piece45:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -8929,6 +10099,124 @@ grouptailrarenarrow:
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y11, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VADDPS       Y10, Y6, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+8(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Y0
@@ -9242,9 +10530,9 @@ lanetailrarenarrow:
 	VMOVUPS      Y3, 64(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-64
+// func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, FMA3, MMX+
+TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
 	// per group: Y11 scale, Y10 recip
@@ -9273,6 +10561,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -9609,12 +10900,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y11
@@ -9719,6 +11015,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -10229,8 +11527,109 @@ piece31:
 
 staged32:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -10411,6 +11810,106 @@ grouptailrarenarrow:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y11, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y10, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPSLLD       $0x0f, Y5, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VPADDD       Y12, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Y0
@@ -10686,9 +12185,9 @@ lanetailrarenarrow:
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $528-72
+// func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $528-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 0x0
 	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
@@ -10720,6 +12219,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -11077,12 +12579,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y14
@@ -11210,6 +12717,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -11865,8 +13374,119 @@ piece36:
 
 staged37:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -12053,6 +13673,129 @@ grouptailrarenarrow:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Y0
@@ -12393,9 +14136,9 @@ lanetailrarenarrow:
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $528-72
+// func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $528-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -12424,6 +14167,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -12797,12 +14543,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -12926,6 +14677,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -13557,8 +15310,127 @@ piece36:
 
 staged37:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y3, Y6
+	VADDPS       Y12, Y6, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -13761,6 +15633,125 @@ grouptailrarenarrow:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y1, Y6
+	VADDPS       Y11, Y6, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VADDPS       Y10, Y6, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSRLD       $0x10, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Y0

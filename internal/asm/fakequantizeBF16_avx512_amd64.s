@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeBF16AVX512(SB), NOSPLIT, $0-56
+// func FakeQuantizeBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeBF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip
@@ -39,6 +39,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
@@ -311,12 +314,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
@@ -513,12 +521,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
@@ -729,6 +742,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -917,8 +932,89 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z24, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z24, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z24, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -1076,6 +1172,86 @@ grouptailrarenarrow:
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z24, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z23, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z23, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1145,6 +1321,90 @@ short2rare:
 	VPERMQ       Z3, Z25, Z3
 	VMOVUPS      Z3, 64(DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z4
+	VFNMADD231PS Z21, Z4, Z0
+	VFMADD231PS  Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z23, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z22, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z21, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -1380,9 +1640,9 @@ lanetailrarenarrow:
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          lanetailback
 
-// func FakeQuantizeZeroPointBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeZeroPointBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z22 ToFloat, Z21 ToFloat
@@ -1419,6 +1679,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
@@ -1591,12 +1854,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Z24
@@ -1691,12 +1959,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R10, $+4
 	JLT  short4end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (DX), Z24
@@ -1805,6 +2078,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2037,8 +2312,89 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z21, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z22, Z2
+	VMINPS       Z2, Z21, Z2
+	VFMADD213PS  Z29, Z24, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z22, Z3
+	VMINPS       Z3, Z21, Z3
+	VFMADD213PS  Z29, Z24, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z22, Z4
+	VMINPS       Z4, Z21, Z4
+	VFMADD213PS  Z29, Z24, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -2196,6 +2552,97 @@ grouptailrarenarrow:
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z20
+	VBROADCASTSS 4(R8), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z19
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z18
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z17
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z18, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z18, Z2
+	VFMADD213PS  Z29, Z24, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z19, Z3
+	VMINPS       Z3, Z17, Z3
+	VFMADD213PS  Z29, Z23, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z19, Z4
+	VMINPS       Z4, Z17, Z4
+	VFMADD213PS  Z29, Z23, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -2265,6 +2712,111 @@ short2rare:
 	VPERMQ       Z3, Z25, Z3
 	VMOVUPS      Z3, 64(DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z16
+	VBROADCASTSS 4(R8), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z15
+	VBROADCASTSS 8(R8), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z14
+	VBROADCASTSS 12(R8), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z13
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z12
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z11
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z10
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z9
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z4
+	VFNMADD231PS Z21, Z4, Z0
+	VFMADD231PS  Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z12, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z2
+	VMINPS       Z2, Z11, Z2
+	VFMADD213PS  Z29, Z23, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z10, Z3
+	VFMADD213PS  Z29, Z22, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z13, Z4
+	VMINPS       Z4, Z9, Z4
+	VFMADD213PS  Z29, Z21, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -2540,9 +3092,9 @@ lanetailrarenarrow:
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          lanetailback
 
-// func FakeQuantizeMinvalBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeMinvalBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
@@ -2577,6 +3129,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
@@ -2878,12 +3433,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
@@ -3110,12 +3670,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
@@ -3364,6 +3929,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3577,8 +4144,97 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VADDPS       Z22, Z1, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z24, Z2
+	VADDPS       Z22, Z2, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z24, Z3
+	VADDPS       Z22, Z3, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z24, Z4
+	VADDPS       Z22, Z4, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -3744,6 +4400,97 @@ grouptailrarenarrow:
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VADDPS       Z20, Z1, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z24, Z2
+	VADDPS       Z20, Z2, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z23, Z3
+	VADDPS       Z19, Z3, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z23, Z4
+	VADDPS       Z19, Z4, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -3817,6 +4564,103 @@ short2rare:
 	VPERMQ       Z3, Z25, Z3
 	VMOVUPS      Z3, 64(DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS 4(R8), Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VMULPS       Z17, Z0, Z4
+	VFNMADD231PS Z21, Z4, Z0
+	VFMADD231PS  Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z24, Z1
+	VADDPS       Z16, Z1, Z1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z23, Z2
+	VADDPS       Z15, Z2, Z2
+	VPTESTMD     Z27, Z1, K1
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K1
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K1, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z22, Z3
+	VADDPS       Z14, Z3, Z3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z21, Z4
+	VADDPS       Z13, Z4, Z4
+	VPTESTMD     Z27, Z3, K1
+	VPADDD       Z28, Z3, Z3
+	VPADDD       Z26, Z3, K1, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPTESTMD     Z27, Z4, K1
+	VPADDD       Z28, Z4, Z4
+	VPADDD       Z26, Z4, K1, Z4
+	VPSRLD       $0x10, Z4, Z4
+	VPACKUSDW    Z4, Z3, Z3
+	VPERMQ       Z3, Z25, Z3
+	VMOVNTPS     Z3, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -4072,9 +4916,9 @@ lanetailrarenarrow:
 	VMOVDQU16    Z0, K6, 64(DI)
 	JMP          lanetailback
 
-// func FakeQuantizeBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeBytesBF16AVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeBytesBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table, Z24 0x1010101
 	// per group: Z23 scale, Z22 recip
@@ -4109,6 +4953,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
@@ -4423,12 +5270,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VPMOVZXWD    (DX), Z0
@@ -4651,12 +5503,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VPMOVZXWD    (DX), Z0
@@ -4891,6 +5748,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5098,8 +5957,103 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z23, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -5275,6 +6229,100 @@ grouptailrarenarrow:
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z21, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z20, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z22, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z22, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -5353,6 +6401,104 @@ short2rare:
 	VMOVDQU8.Z   Z24, K1, Z0
 	VMOVUPS      Z0, (SI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS 8(BX), Z21
+	VBROADCASTSS 12(BX), Z20
+	VBROADCASTSS (R8), Z19
+	VBROADCASTSS 4(R8), Z18
+	VBROADCASTSS 8(R8), Z17
+	VBROADCASTSS 12(R8), Z16
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z19, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z2
+	VFNMADD231PS Z22, Z2, Z0
+	VFMADD231PS  Z18, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z3
+	VFNMADD231PS Z21, Z3, Z0
+	VFMADD231PS  Z17, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z4
+	VFNMADD231PS Z20, Z4, Z0
+	VFMADD231PS  Z16, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z21, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z20, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -5615,9 +6761,9 @@ lanetailrarenarrow:
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          lanetailback
 
-// func FakeQuantizeZeroPointBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeZeroPointBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table, Z24 0x1010101
 	// per group: Z23 scale, Z22 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z21 ToFloat, Z20 ToFloat
@@ -5656,6 +6802,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -5856,12 +7005,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Z23
@@ -5970,12 +7124,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R11, $+4
 	JLT  short4end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (BX), Z23
@@ -6098,6 +7257,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -6349,8 +7510,103 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z21, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z21, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z21, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z21, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z23, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -6526,6 +7782,111 @@ grouptailrarenarrow:
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z19
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z18
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z17
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z16
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z21, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z20, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z22, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z19, Z0
+	VMINPS       Z0, Z17, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z19, Z0
+	VMINPS       Z0, Z17, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z18, Z0
+	VMINPS       Z0, Z16, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z18, Z0
+	VMINPS       Z0, Z16, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z22, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -6604,6 +7965,125 @@ short2rare:
 	VMOVDQU8.Z   Z24, K1, Z0
 	VMOVUPS      Z0, (SI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS 8(BX), Z21
+	VBROADCASTSS 12(BX), Z20
+	VBROADCASTSS (R8), Z19
+	VBROADCASTSS 4(R8), Z18
+	VBROADCASTSS 8(R8), Z17
+	VBROADCASTSS 12(R8), Z16
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z15
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z14
+	VBROADCASTSS 8(R9), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z13
+	VBROADCASTSS 12(R9), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z12
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z11
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z10
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z9
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z8
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z19, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z2
+	VFNMADD231PS Z22, Z2, Z0
+	VFMADD231PS  Z18, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z3
+	VFNMADD231PS Z21, Z3, Z0
+	VFMADD231PS  Z17, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z4
+	VFNMADD231PS Z20, Z4, Z0
+	VFMADD231PS  Z16, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z15, Z0
+	VMINPS       Z0, Z11, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z14, Z0
+	VMINPS       Z0, Z10, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z13, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z21, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z12, Z0
+	VMINPS       Z0, Z8, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z20, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -6906,9 +8386,9 @@ lanetailrarenarrow:
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          lanetailback
 
-// func FakeQuantizeMinvalBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeMinvalBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table, Z24 0x1010101
 	// per group: Z23 scale, Z22 recip, Z21 minval
@@ -6945,6 +8425,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -7161,12 +8644,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Z23
@@ -7275,12 +8763,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R11, $+4
 	JLT  short4end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (BX), Z23
@@ -7395,6 +8888,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -7627,8 +9122,111 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VADDPS       Z21, Z5, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VADDPS       Z21, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VADDPS       Z21, Z1, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z23, Z0, Z2
+	VADDPS       Z21, Z2, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -7812,6 +9410,111 @@ grouptailrarenarrow:
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS (R9), Z19
+	VBROADCASTSS 4(R9), Z18
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z21, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z21, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z20, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z20, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z22, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VADDPS       Z19, Z5, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VADDPS       Z19, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VADDPS       Z18, Z1, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z22, Z0, Z2
+	VADDPS       Z18, Z2, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -7894,6 +9597,117 @@ short2rare:
 	VMOVDQU8.Z   Z24, K1, Z0
 	VMOVUPS      Z0, (SI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS 8(BX), Z21
+	VBROADCASTSS 12(BX), Z20
+	VBROADCASTSS (R8), Z19
+	VBROADCASTSS 4(R8), Z18
+	VBROADCASTSS 8(R8), Z17
+	VBROADCASTSS 12(R8), Z16
+	VBROADCASTSS (R9), Z15
+	VBROADCASTSS 4(R9), Z14
+	VBROADCASTSS 8(R9), Z13
+	VBROADCASTSS 12(R9), Z12
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z19, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z18, Z0, Z2
+	VFNMADD231PS Z22, Z2, Z0
+	VFMADD231PS  Z18, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VMULPS       Z17, Z0, Z3
+	VFNMADD231PS Z21, Z3, Z0
+	VFMADD231PS  Z17, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z12, Z0, Z0
+	VMULPS       Z16, Z0, Z4
+	VFNMADD231PS Z20, Z4, Z0
+	VFMADD231PS  Z16, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z23, Z0, Z5
+	VADDPS       Z15, Z5, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VADDPS       Z14, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z21, Z0, Z1
+	VADDPS       Z13, Z1, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z20, Z0, Z2
+	VADDPS       Z12, Z2, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -8176,9 +9990,9 @@ lanetailrarenarrow:
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          lanetailback
 
-// func FakeQuantizeBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeBitsBF16AVX512(SB), NOSPLIT, $16-64
+// func FakeQuantizeBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeBitsBF16AVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip
@@ -8212,6 +10026,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
@@ -8558,12 +10375,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VPMOVZXWD    (DX), Z0
@@ -8784,12 +10606,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VPMOVZXWD    (DX), Z0
@@ -9022,6 +10849,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -9260,8 +11089,102 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z24, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -9435,6 +11358,99 @@ grouptailrarenarrow:
 	KMOVQ        K1, (SP)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS (R8), Z22
+	VBROADCASTSS 4(R8), Z21
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z23, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -9512,6 +11528,103 @@ short2rare:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z4
+	VFNMADD231PS Z21, Z4, Z0
+	VFMADD231PS  Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z21, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -9771,9 +11884,9 @@ lanetailrarenarrow:
 	KMOVQ        K1, (SP)
 	JMP          lanetailback
 
-// func FakeQuantizeZeroPointBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeZeroPointBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z22 ToFloat, Z21 ToFloat
@@ -9811,6 +11924,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -10044,12 +12160,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Z24
@@ -10157,12 +12278,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ R11, $+4
 	JLT  short4end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
 
 short4loop:
 	VBROADCASTSS (BX), Z24
@@ -10284,6 +12410,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -10566,8 +12694,102 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z22, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z22, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z22, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z22, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z24, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -10741,6 +12963,110 @@ grouptailrarenarrow:
 	KMOVQ        K1, (SP)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS (R8), Z22
+	VBROADCASTSS 4(R8), Z21
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z20
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z19
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z18
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z17
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z20, Z0
+	VMINPS       Z0, Z18, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z20, Z0
+	VMINPS       Z0, Z18, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z19, Z0
+	VMINPS       Z0, Z17, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z19, Z0
+	VMINPS       Z0, Z17, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z23, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -10818,6 +13144,124 @@ short2rare:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z16
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z15
+	VBROADCASTSS 8(R9), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z14
+	VBROADCASTSS 12(R9), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z13
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z12
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z11
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z10
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z9
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z4
+	VFNMADD231PS Z21, Z4, Z0
+	VFMADD231PS  Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z16, Z0
+	VMINPS       Z0, Z12, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z0
+	VMINPS       Z0, Z11, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z14, Z0
+	VMINPS       Z0, Z10, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z13, Z0
+	VMINPS       Z0, Z9, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z21, Z0, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -11117,9 +13561,9 @@ lanetailrarenarrow:
 	KMOVQ        K1, (SP)
 	JMP          lanetailback
 
-// func FakeQuantizeMinvalBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeMinvalBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
@@ -11155,6 +13599,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
@@ -11530,12 +13977,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VPMOVZXWD    (DX), Z0
@@ -11786,12 +14238,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VPMOVZXWD    (DX), Z0
@@ -12062,6 +14519,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -12325,8 +14784,110 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VADDPS       Z22, Z5, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VADDPS       Z22, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VADDPS       Z22, Z1, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z24, Z0, Z2
+	VADDPS       Z22, Z2, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -12508,6 +15069,110 @@ grouptailrarenarrow:
 	KMOVQ        K1, (SP)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS (R8), Z22
+	VBROADCASTSS 4(R8), Z21
+	VBROADCASTSS (R9), Z20
+	VBROADCASTSS 4(R9), Z19
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VADDPS       Z20, Z5, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VADDPS       Z20, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VADDPS       Z19, Z1, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z23, Z0, Z2
+	VADDPS       Z19, Z2, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -12589,6 +15254,116 @@ short2rare:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VBROADCASTSS (R9), Z16
+	VBROADCASTSS 4(R9), Z15
+	VBROADCASTSS 8(R9), Z14
+	VBROADCASTSS 12(R9), Z13
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z13, Z0, Z0
+	VMULPS       Z17, Z0, Z4
+	VFNMADD231PS Z21, Z4, Z0
+	VFMADD231PS  Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z24, Z0, Z5
+	VADDPS       Z16, Z5, Z5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z23, Z0, Z1
+	VADDPS       Z15, Z1, Z1
+	VCMPPS       $0x00, Z2, Z0, K2
+	VPTESTMD     Z27, Z5, K3
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K3, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z27, Z1, K3
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K3, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z5, Z5
+	VPERMQ       Z5, Z25, Z5
+	VMOVNTPS     Z5, (DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z22, Z0, Z1
+	VADDPS       Z14, Z1, Z1
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z2
+	VFMADD231PS  Z21, Z0, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x00, Z4, Z0, K4
+	VPTESTMD     Z27, Z1, K5
+	VPADDD       Z28, Z1, Z1
+	VPADDD       Z26, Z1, K5, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPTESTMD     Z27, Z2, K5
+	VPADDD       Z28, Z2, Z2
+	VPADDD       Z26, Z2, K5, Z2
+	VPSRLD       $0x10, Z2, Z2
+	VPACKUSDW    Z2, Z1, Z1
+	VPERMQ       Z1, Z25, Z1
+	VMOVNTPS     Z1, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0

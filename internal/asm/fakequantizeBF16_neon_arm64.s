@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-56
+TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip
@@ -725,9 +725,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 32(RSP)
 	B lanetailback
 
-// func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-64
+TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip, V0 zeroPoint, V1 ISub, V0 ISub, V23 ToFloat, V22 ToFloat
@@ -1557,9 +1557,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 32(RSP)
 	B lanetailback
 
-// func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-64
+TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip, V23 minval
@@ -2371,9 +2371,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 32(RSP)
 	B lanetailback
 
-// func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-64
+TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip
@@ -3204,9 +3204,9 @@ lanetailrarenarrow:
 	FMOVQ F3, 48(RSP)
 	B lanetailback
 
-// func FakeQuantizeZeroPointBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip, V0 zeroPoint, V1 ISub, V0 ISub, V23 ToFloat, V22 ToFloat
@@ -4148,9 +4148,9 @@ lanetailrarenarrow:
 	FMOVQ F4, 48(RSP)
 	B lanetailback
 
-// func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
 	// per group: V25 scale, V24 recip, V23 minval
@@ -5074,9 +5074,9 @@ lanetailrarenarrow:
 	FMOVQ F4, 48(RSP)
 	B lanetailback
 
-// func FakeQuantizeBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-64
+TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
 	// per group: V24 scale, V23 recip
@@ -5926,9 +5926,9 @@ lanetailrarenarrow:
 	WORD $0x7d0063e3 // str h3, [sp, #48]
 	B lanetailback
 
-// func FakeQuantizeZeroPointBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
 	// per group: V24 scale, V23 recip, V0 zeroPoint, V1 ISub, V0 ISub, V22 ToFloat, V21 ToFloat
@@ -6889,9 +6889,9 @@ lanetailrarenarrow:
 	WORD $0x7d0063e4 // str h4, [sp, #48]
 	B lanetailback
 
-// func FakeQuantizeMinvalBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
 	// per group: V24 scale, V23 recip, V22 minval

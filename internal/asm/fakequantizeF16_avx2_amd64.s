@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·FakeQuantizeF16AVX2(SB), $384-56
+// func FakeQuantizeF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeF16AVX2(SB), $384-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
@@ -33,6 +33,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
@@ -271,12 +274,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y12
@@ -342,6 +350,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -765,8 +775,70 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y12, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y12, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y12, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y12, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVNTPS     X4, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (SI), Y0
@@ -861,6 +933,67 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y12, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y12, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y11, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y11, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVNTPS     X4, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (SI), Y0
@@ -1007,9 +1140,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeZeroPointF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $512-64
+// func FakeQuantizeZeroPointF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $512-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -1041,6 +1174,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
@@ -1280,12 +1416,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -1364,6 +1505,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1920,8 +2063,70 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y14, Y13, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y14, Y13, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VFMADD213PS  Y14, Y13, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y14, Y13, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVNTPS     X4, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (SI), Y0
@@ -2016,6 +2221,80 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS 4(R8), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VFMADD213PS  Y14, Y13, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y7, Y2
+	VFMADD213PS  Y14, Y13, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VFMADD213PS  Y14, Y12, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y6, Y4
+	VFMADD213PS  Y14, Y12, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVNTPS     X4, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (SI), Y0
@@ -2210,9 +2489,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeMinvalF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·FakeQuantizeMinvalF16AVX2(SB), $512-64
+// func FakeQuantizeMinvalF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalF16AVX2(SB), $512-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2240,6 +2519,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
@@ -2519,12 +2801,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -2611,6 +2898,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3151,8 +3440,90 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y2, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y3, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (SI), Y0
@@ -3263,6 +3634,88 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VCVTPH2PS    (SI), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y2, Y0
+	VADDPS       Y11, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y12, Y3, Y0
+	VADDPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y12, Y4, Y0
+	VADDPS       Y10, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (SI), Y0
@@ -3441,9 +3894,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-64
+// func FakeQuantizeBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeBytesF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
 	// per group: Y11 scale, Y10 recip
@@ -3472,6 +3925,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (DX), Y0
@@ -3783,12 +4239,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y11
@@ -3869,6 +4330,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4356,8 +4819,85 @@ piece39:
 
 piece40:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y12, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -4472,6 +5012,82 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 64(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y12, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (DX), Y0
@@ -4648,9 +5264,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y2, 64(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeZeroPointBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $544-72
+// func FakeQuantizeZeroPointBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBytesF16AVX2(SB), $544-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -4683,6 +5299,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (DX), Y0
@@ -4997,12 +5616,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -5097,6 +5721,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5719,8 +6345,86 @@ piece44:
 
 piece45:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -5837,6 +6541,96 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 64(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (DX), Y0
@@ -6064,9 +6858,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y3, 64(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeMinvalBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $544-72
+// func FakeQuantizeMinvalBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBytesF16AVX2(SB), $544-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -6095,6 +6889,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (DX), Y0
@@ -6441,12 +7238,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -6545,6 +7347,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -7151,8 +7955,102 @@ piece44:
 
 piece45:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -7285,6 +8183,100 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 64(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VADDPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (DX), Y0
@@ -7496,9 +8488,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y3, 64(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3
-TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-64
+// func FakeQuantizeBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeBitsF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
@@ -7526,6 +8518,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (DX), Y0
@@ -7818,12 +8813,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y12
@@ -7906,6 +8906,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -8372,8 +9374,87 @@ piece31:
 
 staged32:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -8492,6 +9573,84 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 67(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (DX), Y0
@@ -8674,9 +9833,9 @@ lanetailrarenarrow:
 	MOVB      AL, 67(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeZeroPointBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3
-TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $528-72
+// func FakeQuantizeZeroPointBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBitsF16AVX2(SB), $528-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -8709,6 +9868,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (DX), Y0
@@ -9002,12 +10164,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -9103,6 +10270,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -9702,8 +10871,87 @@ piece36:
 
 staged37:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -9822,6 +11070,97 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 67(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VCVTPH2PS    (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (DX), Y0
@@ -10052,9 +11391,9 @@ lanetailrarenarrow:
 	MOVB      AL, 67(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeMinvalBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, F16C, FMA3
-TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $528-72
+// func FakeQuantizeMinvalBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBitsF16AVX2(SB), $528-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -10083,6 +11422,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (DX), Y0
@@ -10408,12 +11750,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -10513,6 +11860,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -11096,8 +12445,103 @@ piece36:
 
 staged37:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VADDPS       Y12, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS (DX), Y0
@@ -11232,6 +12676,101 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 67(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VCVTPH2PS    (DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VCVTPH2PS    16(DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VCVTPH2PS    32(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VCVTPH2PS    48(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VADDPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS (DX), Y0

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeF16AVX512(SB), NOSPLIT, $0-56
+// func FakeQuantizeF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip
@@ -35,6 +35,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -250,12 +253,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -412,12 +420,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -588,6 +601,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -741,8 +756,71 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z28, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z28, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -845,6 +923,68 @@ grouptailrare:
 grouptailrarenarrow:
 	JMP grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z27, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z27, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z28, Z0, Z0
@@ -887,6 +1027,72 @@ short2rare:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS 8(DX), Z26
+	VBROADCASTSS 12(DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z27, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z26, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z25, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -1040,9 +1246,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeZeroPointF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeZeroPointF16AVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeZeroPointF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 most, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z26 ToFloat, Z25 ToFloat
@@ -1075,6 +1281,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -1291,12 +1500,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -1475,12 +1689,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -1693,6 +1912,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1887,8 +2108,71 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z26, Z1
+	VMINPS       Z1, Z25, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z26, Z2
+	VMINPS       Z2, Z25, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z26, Z3
+	VMINPS       Z3, Z25, Z3
+	VFMADD213PS  Z29, Z28, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z26, Z4
+	VMINPS       Z4, Z25, Z4
+	VFMADD213PS  Z29, Z28, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -1991,6 +2275,79 @@ grouptailrare:
 grouptailrarenarrow:
 	JMP grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z24
+	VBROADCASTSS 4(R8), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z23
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z22
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z21
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z22, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z22, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z23, Z3
+	VMINPS       Z3, Z21, Z3
+	VFMADD213PS  Z29, Z27, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z23, Z4
+	VMINPS       Z4, Z21, Z4
+	VFMADD213PS  Z29, Z27, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z28, Z0, Z0
@@ -2033,6 +2390,93 @@ short2rare:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS 8(DX), Z26
+	VBROADCASTSS 12(DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z20
+	VBROADCASTSS 4(R8), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z19
+	VBROADCASTSS 8(R8), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z18
+	VBROADCASTSS 12(R8), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z17
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z16
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z15
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z14
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z13
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z16, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z19, Z2
+	VMINPS       Z2, Z15, Z2
+	VFMADD213PS  Z29, Z27, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z29, Z26, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z17, Z4
+	VMINPS       Z4, Z13, Z4
+	VFMADD213PS  Z29, Z25, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -2226,9 +2670,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeMinvalF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeMinvalF16AVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeMinvalF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z26 minval
@@ -2259,6 +2703,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -2503,12 +2950,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -2695,12 +3147,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -2909,6 +3366,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3087,8 +3546,79 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VADDPS       Z26, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VADDPS       Z26, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z28, Z3
+	VADDPS       Z26, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z28, Z4
+	VADDPS       Z26, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -3199,6 +3729,79 @@ grouptailrare:
 grouptailrarenarrow:
 	JMP grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z24, Z0, Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z24, Z0, Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VADDPS       Z24, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VADDPS       Z24, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z27, Z3
+	VADDPS       Z23, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z27, Z4
+	VADDPS       Z23, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VSUBPS      Z24, Z0, Z0
@@ -3245,6 +3848,85 @@ short2rare:
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS 8(DX), Z26
+	VBROADCASTSS 12(DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VADDPS       Z20, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z27, Z2
+	VADDPS       Z19, Z2, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z26, Z3
+	VADDPS       Z18, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z25, Z4
+	VADDPS       Z17, Z4, Z4
+	VCVTPS2PH    $0x00, Z4, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -3418,9 +4100,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeBytesF16AVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeBytesF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip
@@ -3451,6 +4133,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
@@ -3709,12 +4394,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (DX), Z0
@@ -3899,12 +4589,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (DX), Z0
@@ -4103,6 +4798,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4276,8 +4973,85 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z26, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z26, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z26, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z26, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -4398,6 +5172,82 @@ grouptailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z25, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z25, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z25, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z25, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z26, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z27, Z0, Z0
@@ -4449,6 +5299,86 @@ short2rare:
 	VMOVDQU8.Z  Z28, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS 8(BX), Z25
+	VBROADCASTSS 12(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VBROADCASTSS 8(R8), Z21
+	VBROADCASTSS 12(R8), Z20
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z26, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0
@@ -4629,9 +5559,9 @@ lanetailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
-// func FakeQuantizeZeroPointBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeZeroPointBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z25 ToFloat, Z24 ToFloat
@@ -4666,6 +5596,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
@@ -4925,12 +5858,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VCVTPH2PS    (DX), Z0
@@ -5135,12 +6073,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VCVTPH2PS    (DX), Z0
@@ -5377,6 +6320,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5591,8 +6536,85 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z26, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z26, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z26, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z26, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z25, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z25, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z25, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z25, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -5713,6 +6735,93 @@ grouptailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z23
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z22
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z21
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z20
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z25, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z25, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z25, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z25, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z26, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z23, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z23, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z22, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z22, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z27, Z0, Z0
@@ -5764,6 +6873,107 @@ short2rare:
 	VMOVDQU8.Z  Z28, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS 8(BX), Z25
+	VBROADCASTSS 12(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VBROADCASTSS 8(R8), Z21
+	VBROADCASTSS 12(R8), Z20
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z19
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z18
+	VBROADCASTSS 8(R9), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z17
+	VBROADCASTSS 12(R9), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z16
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z15
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z14
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z13
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z12
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z26, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z19, Z0
+	VMINPS       Z0, Z15, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z18, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z17, Z0
+	VMINPS       Z0, Z13, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z16, Z0
+	VMINPS       Z0, Z12, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0
@@ -5984,9 +7194,9 @@ lanetailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
-// func FakeQuantizeMinvalBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeMinvalBytesF16AVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeMinvalBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip, Z25 minval
@@ -6019,6 +7229,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
@@ -6306,12 +7519,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VCVTPH2PS    (DX), Z0
@@ -6524,12 +7742,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VCVTPH2PS    (DX), Z0
@@ -6762,6 +7985,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -6960,8 +8185,93 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VSUBPS       Z25, Z0, Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VSUBPS       Z25, Z0, Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VSUBPS       Z25, Z0, Z0
+	VMULPS       Z26, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z26, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VSUBPS       Z25, Z0, Z0
+	VMULPS       Z26, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z26, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VADDPS       Z25, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z25, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z25, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z25, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -7090,6 +8400,93 @@ grouptailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VBROADCASTSS (R9), Z23
+	VBROADCASTSS 4(R9), Z22
+	VCVTPH2PS    (DX), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z25, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z25, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z26, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VADDPS       Z23, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z23, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VADDPS       Z22, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VADDPS       Z22, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (DX), Z0
 	VSUBPS      Z23, Z0, Z0
@@ -7145,6 +8542,99 @@ short2rare:
 	VMOVDQU8.Z  Z28, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS 8(BX), Z25
+	VBROADCASTSS 12(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VBROADCASTSS 8(R8), Z21
+	VBROADCASTSS 12(R8), Z20
+	VBROADCASTSS (R9), Z19
+	VBROADCASTSS 4(R9), Z18
+	VBROADCASTSS 8(R9), Z17
+	VBROADCASTSS 12(R9), Z16
+	VCVTPH2PS    (DX), Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z26, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VADDPS       Z19, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VADDPS       Z18, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VADDPS       Z17, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VADDPS       Z16, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0
@@ -7345,9 +8835,9 @@ lanetailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
-// func FakeQuantizeBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeBitsF16AVX512(SB), NOSPLIT, $16-64
+// func FakeQuantizeBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeBitsF16AVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip
@@ -7377,6 +8867,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
@@ -7667,12 +9160,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (DX), Z0
@@ -7855,12 +9353,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (DX), Z0
@@ -8057,6 +9560,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -8261,8 +9766,84 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -8381,6 +9962,81 @@ grouptailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS (R8), Z26
+	VBROADCASTSS 4(R8), Z25
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z28, Z0, Z0
@@ -8431,6 +10087,85 @@ short2rare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS 8(BX), Z26
+	VBROADCASTSS 12(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VBROADCASTSS 8(R8), Z22
+	VBROADCASTSS 12(R8), Z21
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0
@@ -8608,9 +10343,9 @@ lanetailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      lanetailback
 
-// func FakeQuantizeZeroPointBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeZeroPointBitsF16AVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeZeroPointBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z26 ToFloat, Z25 ToFloat
@@ -8644,6 +10379,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
@@ -8935,12 +10673,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VCVTPH2PS    (DX), Z0
@@ -9143,12 +10886,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VCVTPH2PS    (DX), Z0
@@ -9383,6 +11131,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -9628,8 +11378,84 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -9748,6 +11574,92 @@ grouptailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS (R8), Z26
+	VBROADCASTSS 4(R8), Z25
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z24
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z23
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z22
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z21
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z24, Z0
+	VMINPS       Z0, Z22, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z24, Z0
+	VMINPS       Z0, Z22, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z23, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z23, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (DX), Z0
 	VDIVPS      Z28, Z0, Z0
@@ -9798,6 +11710,106 @@ short2rare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS 8(BX), Z26
+	VBROADCASTSS 12(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VBROADCASTSS 8(R8), Z22
+	VBROADCASTSS 12(R8), Z21
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z20
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z19
+	VBROADCASTSS 8(R9), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z18
+	VBROADCASTSS 12(R9), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z17
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z16
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z15
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z14
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z13
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z20, Z0
+	VMINPS       Z0, Z16, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z19, Z0
+	VMINPS       Z0, Z15, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z18, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z17, Z0
+	VMINPS       Z0, Z13, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0
@@ -10015,9 +12027,9 @@ lanetailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      lanetailback
 
-// func FakeQuantizeMinvalBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeMinvalBitsF16AVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeMinvalBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z26 minval
@@ -10049,6 +12061,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
@@ -10368,12 +12383,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VCVTPH2PS    (DX), Z0
@@ -10584,12 +12604,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VCVTPH2PS    (DX), Z0
@@ -10820,6 +12845,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -11049,8 +13076,92 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VADDPS       Z26, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VADDPS       Z26, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VADDPS       Z26, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VADDPS       Z26, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (DX), Z0
@@ -11177,6 +13288,92 @@ grouptailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS (R8), Z26
+	VBROADCASTSS 4(R8), Z25
+	VBROADCASTSS (R9), Z24
+	VBROADCASTSS 4(R9), Z23
+	VCVTPH2PS    (DX), Z0
+	VSUBPS       Z24, Z0, Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VSUBPS       Z24, Z0, Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VADDPS       Z24, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VADDPS       Z24, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z23, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z23, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (DX), Z0
 	VSUBPS      Z24, Z0, Z0
@@ -11231,6 +13428,98 @@ short2rare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS 8(BX), Z26
+	VBROADCASTSS 12(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VBROADCASTSS 8(R8), Z22
+	VBROADCASTSS 12(R8), Z21
+	VBROADCASTSS (R9), Z20
+	VBROADCASTSS 4(R9), Z19
+	VBROADCASTSS 8(R9), Z18
+	VBROADCASTSS 12(R9), Z17
+	VCVTPH2PS    (DX), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VADDPS       Z20, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z19, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VADDPS       Z18, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VADDPS       Z17, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (DX), Z0

@@ -10,7 +10,7 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeZeroPointF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
 // recip is Prepare's. In place (y == x) is allowed.
@@ -18,7 +18,7 @@ func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, l
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeMinvalF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
@@ -26,7 +26,7 @@ func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *f
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeBytesF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
@@ -35,7 +35,7 @@ func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *floa
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeZeroPointBytesF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
@@ -44,7 +44,7 @@ func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32,
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeMinvalBytesF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
@@ -53,7 +53,7 @@ func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale 
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeBitsF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
@@ -62,7 +62,7 @@ func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *fl
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeZeroPointBitsF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
@@ -71,7 +71,7 @@ func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, 
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeMinvalBitsF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
@@ -80,4 +80,4 @@ func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-56
+TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip
@@ -625,9 +625,9 @@ lanetailrare:
 lanetailrarenarrow:
 	B lanetailback
 
-// func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-64
+TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 most, V28 0x0
 	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
@@ -1357,9 +1357,9 @@ lanetailrare:
 lanetailrarenarrow:
 	B lanetailback
 
-// func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-64
+TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip, V25 minval
@@ -2071,9 +2071,9 @@ lanetailrare:
 lanetailrarenarrow:
 	B lanetailback
 
-// func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-64
+TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip
@@ -2804,9 +2804,9 @@ lanetailrarenarrow:
 	FMOVQ F3, 48(RSP)
 	B lanetailback
 
-// func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0
 	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
@@ -3648,9 +3648,9 @@ lanetailrarenarrow:
 	FMOVQ F4, 48(RSP)
 	B lanetailback
 
-// func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip, V25 minval
@@ -4474,9 +4474,9 @@ lanetailrarenarrow:
 	FMOVQ F4, 48(RSP)
 	B lanetailback
 
-// func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-64
+TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip
@@ -5226,9 +5226,9 @@ lanetailrarenarrow:
 	WORD $0x7d0063e3 // str h3, [sp, #48]
 	B lanetailback
 
-// func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip, V0 zeroPoint, V1 ISub, V0 ISub, V24 ToFloat, V23 ToFloat
@@ -6089,9 +6089,9 @@ lanetailrarenarrow:
 	WORD $0x7d0063e4 // str h4, [sp, #48]
 	B lanetailback
 
-// func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip, V24 minval

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeAVX2(SB), $512-56
+// func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeAVX2(SB), $512-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
@@ -33,6 +33,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -299,12 +302,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y12
@@ -366,6 +374,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -817,8 +827,67 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y12, Y1
+	VMOVNTPS     Y1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y12, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y12, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y12, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS  (SI), Y0
@@ -905,6 +974,64 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VMOVUPS      (SI), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VFMADD213PS  Y13, Y12, Y1
+	VMOVNTPS     Y1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VFMADD213PS  Y13, Y12, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VFMADD213PS  Y13, Y11, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VFMADD213PS  Y13, Y11, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS  (SI), Y0
@@ -1039,9 +1166,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $640-64
+// func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -1073,6 +1200,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -1340,12 +1470,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -1420,6 +1555,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2004,8 +2141,67 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y14, Y13, Y1
+	VMOVNTPS     Y1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VFMADD213PS  Y14, Y13, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VFMADD213PS  Y14, Y13, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y4
+	VMINPS       Y4, Y10, Y4
+	VFMADD213PS  Y14, Y13, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS  (SI), Y0
@@ -2092,6 +2288,77 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS (R8), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+40(FP), Y0
+	VBROADCASTSS 4(R8), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VFMADD213PS  Y14, Y13, Y1
+	VMOVNTPS     Y1, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y7, Y2
+	VFMADD213PS  Y14, Y13, Y2
+	VMOVNTPS     Y2, 32(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VFMADD213PS  Y14, Y12, Y3
+	VMOVNTPS     Y3, 64(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y4
+	VMINPS       Y4, Y6, Y4
+	VFMADD213PS  Y14, Y12, Y4
+	VMOVNTPS     Y4, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS  (SI), Y0
@@ -2274,9 +2541,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeMinvalAVX2(SB), $640-64
+// func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalAVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -2304,6 +2571,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -2611,12 +2881,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -2699,6 +2974,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3267,8 +3544,87 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y2, Y0
+	VADDPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y3, Y0
+	VADDPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y4, Y0
+	VADDPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS  (SI), Y0
@@ -3371,6 +3727,85 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VMOVUPS      (SI), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(BX), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(BX), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(BX), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y1, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y13, Y2, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y12, Y3, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y12, Y4, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS  (SI), Y0
@@ -3537,9 +3972,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeBytesAVX2(SB), $544-64
+// func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeBytesAVX2(SB), $544-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
 	// per group: Y11 scale, Y10 recip
@@ -3568,6 +4003,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -3907,12 +4345,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y11
@@ -3989,6 +4432,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4504,8 +4949,82 @@ piece39:
 
 piece40:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y1, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y3, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y12, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -4612,6 +5131,79 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 128(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y11, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y11, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y8, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y1, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y2, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y10, Y3, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y12, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS   (DX), Y0
@@ -4776,9 +5368,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y2, 128(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeZeroPointBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $672-72
+// func FakeQuantizeZeroPointBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $672-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -4811,6 +5403,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -5153,12 +5748,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -5249,6 +5849,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5899,8 +6501,83 @@ piece44:
 
 piece45:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -6009,6 +6686,93 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 128(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VMOVUPS      (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS   (DX), Y0
@@ -6224,9 +6988,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y3, 128(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $672-72
+// func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $672-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -6255,6 +7019,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -6629,12 +7396,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -6729,6 +7501,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -7363,8 +8137,99 @@ piece44:
 
 piece45:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y12, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VADDPS       Y12, Y5, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -7489,6 +8354,97 @@ grouptailrarenarrow:
 	VPABSB    Y1, Y1
 	VMOVUPS   Y1, 128(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS   (DX), Y0
@@ -7688,9 +8644,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y3, 128(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeBitsAVX2(SB), $528-64
+// func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, FMA3, MMX+
+TEXT ·FakeQuantizeBitsAVX2(SB), $528-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
 	// per group: Y12 scale, Y11 recip
@@ -7718,6 +8674,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -8038,12 +8997,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y12
@@ -8122,6 +9086,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -8616,8 +9582,84 @@ piece31:
 
 staged32:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y1, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -8728,6 +9770,81 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 131(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
+	VMOVUPS      (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y1, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y2, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y11, Y3, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS   (DX), Y0
@@ -8898,9 +10015,9 @@ lanetailrarenarrow:
 	MOVB      AL, 131(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeZeroPointBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $656-72
+// func FakeQuantizeZeroPointBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, FMA3, MMX+
+TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $656-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 most, Y14 0x0
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
@@ -8933,6 +10050,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -9254,12 +10374,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -9351,6 +10476,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -9978,8 +11105,84 @@ piece36:
 
 staged37:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y11, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y10, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y10, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -10090,6 +11293,94 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 131(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R9), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R9), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y8
+	VPSUBD       Y1, Y15, Y1
+	VCVTDQ2PS    Y1, Y7
+	VPSUBD       Y2, Y15, Y2
+	VCVTDQ2PS    Y2, Y6
+	VMOVUPS      (DX), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y9, Y1
+	VMINPS       Y1, Y7, Y1
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y8, Y2
+	VMINPS       Y2, Y6, Y2
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y8, Y3
+	VMINPS       Y3, Y6, Y3
+	VMOVAPS      Y14, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS   (DX), Y0
@@ -10308,9 +11599,9 @@ lanetailrarenarrow:
 	MOVB      AL, 131(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $656-72
+// func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, FMA3, MMX+
+TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $656-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -10339,6 +11630,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -10692,12 +11986,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y13
@@ -10793,6 +12092,8 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -11404,8 +12705,100 @@ piece36:
 
 staged37:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y12, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y12, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y2, Y5
+	VADDPS       Y12, Y5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y3, Y5
+	VADDPS       Y12, Y5, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS   (DX), Y0
@@ -11532,6 +12925,98 @@ grouptailrarenarrow:
 	VMOVMSKPS Y4, AX
 	MOVB      AL, 131(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS 4(R9), Y10
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VADDPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y1, Y5
+	VADDPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, 32(DI)
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y12, Y3, Y5
+	VADDPS       Y10, Y5, Y5
+	VMOVNTPS     Y5, 96(DI)
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS   (DX), Y0

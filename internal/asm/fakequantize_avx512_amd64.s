@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-56
+// func FakeQuantizeAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip
@@ -35,6 +35,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -234,12 +237,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -388,12 +396,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -556,6 +569,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -697,8 +712,69 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z28, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z28, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -789,6 +865,66 @@ grouptailrare:
 grouptailrarenarrow:
 	JMP grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VMOVUPS      (SI), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z27, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z27, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z28, Z0, Z0
@@ -827,6 +963,70 @@ short2rare:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS 8(DX), Z26
+	VBROADCASTSS 12(DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VMOVUPS      (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z27, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z26, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z25, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -964,9 +1164,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeZeroPointAVX512(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeZeroPointAVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeZeroPointAVX512(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 most, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z26 ToFloat, Z25 ToFloat
@@ -999,6 +1199,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -1199,12 +1402,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -1375,12 +1583,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -1585,6 +1798,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1767,8 +1982,69 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z26, Z1
+	VMINPS       Z1, Z25, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z26, Z2
+	VMINPS       Z2, Z25, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z26, Z3
+	VMINPS       Z3, Z25, Z3
+	VFMADD213PS  Z29, Z28, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z26, Z4
+	VMINPS       Z4, Z25, Z4
+	VFMADD213PS  Z29, Z28, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -1859,6 +2135,77 @@ grouptailrare:
 grouptailrarenarrow:
 	JMP grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z24
+	VBROADCASTSS 4(R8), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z23
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z22
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z21
+	VMOVUPS      (SI), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z22, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z22, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z23, Z3
+	VMINPS       Z3, Z21, Z3
+	VFMADD213PS  Z29, Z27, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z23, Z4
+	VMINPS       Z4, Z21, Z4
+	VFMADD213PS  Z29, Z27, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z28, Z0, Z0
@@ -1897,6 +2244,91 @@ short2rare:
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS 8(DX), Z26
+	VBROADCASTSS 12(DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z20
+	VBROADCASTSS 4(R8), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z19
+	VBROADCASTSS 8(R8), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z18
+	VBROADCASTSS 12(R8), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z17
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z16
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z15
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z14
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z13
+	VMOVUPS      (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z16, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z19, Z2
+	VMINPS       Z2, Z15, Z2
+	VFMADD213PS  Z29, Z27, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z29, Z26, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z17, Z4
+	VMINPS       Z4, Z13, Z4
+	VFMADD213PS  Z29, Z25, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -2074,9 +2506,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeMinvalAVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z26 minval
@@ -2107,6 +2539,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -2335,12 +2770,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -2519,12 +2959,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -2725,6 +3170,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2891,8 +3338,77 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VADDPS       Z26, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VADDPS       Z26, Z2, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z28, Z3
+	VADDPS       Z26, Z3, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z28, Z4
+	VADDPS       Z26, Z4, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -2991,6 +3507,77 @@ grouptailrare:
 grouptailrarenarrow:
 	JMP grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS (BX), Z26
+	VBROADCASTSS 4(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z24, Z0, Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z24, Z0, Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VADDPS       Z24, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z28, Z2
+	VADDPS       Z24, Z2, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z27, Z3
+	VADDPS       Z23, Z3, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z27, Z4
+	VADDPS       Z23, Z4, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VSUBPS      Z24, Z0, Z0
@@ -3033,6 +3620,83 @@ short2rare:
 	VADDPS      Z23, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z28
+	VBROADCASTSS 4(DX), Z27
+	VBROADCASTSS 8(DX), Z26
+	VBROADCASTSS 12(DX), Z25
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z1
+	VMINPS       Z1, Z30, Z1
+	VFMADD213PS  Z29, Z28, Z1
+	VADDPS       Z20, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z2
+	VMINPS       Z2, Z30, Z2
+	VFMADD213PS  Z29, Z27, Z2
+	VADDPS       Z19, Z2, Z2
+	VMOVNTPS     Z2, 64(DI)
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z3
+	VMINPS       Z3, Z30, Z3
+	VFMADD213PS  Z29, Z26, Z3
+	VADDPS       Z18, Z3, Z3
+	VMOVNTPS     Z3, 128(DI)
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z4
+	VMINPS       Z4, Z30, Z4
+	VFMADD213PS  Z29, Z25, Z4
+	VADDPS       Z17, Z4, Z4
+	VMOVNTPS     Z4, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -3190,9 +3854,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeBytesAVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeBytesAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip
@@ -3223,6 +3887,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
@@ -3465,12 +4132,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -3647,12 +4319,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (DX), Z0
@@ -3843,6 +4520,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4004,8 +4683,83 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z26, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z26, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z26, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z26, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -4114,6 +4868,80 @@ grouptailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VMOVUPS      (DX), Z0
+	VMULPS       Z25, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z25, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z25, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z25, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z26, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z27, Z0, Z0
@@ -4161,6 +4989,84 @@ short2rare:
 	VMOVDQU8.Z  Z28, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS 8(BX), Z25
+	VBROADCASTSS 12(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VBROADCASTSS 8(R8), Z21
+	VBROADCASTSS 12(R8), Z20
+	VMOVUPS      (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z26, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -4325,9 +5231,9 @@ lanetailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
-// func FakeQuantizeZeroPointBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeZeroPointBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z25 ToFloat, Z24 ToFloat
@@ -4362,6 +5268,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
@@ -4605,12 +5514,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -4807,12 +5721,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VMOVUPS      (DX), Z0
@@ -5041,6 +5960,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5243,8 +6164,83 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z26, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z26, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z26, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z26, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z25, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z25, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z25, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z25, Z0
+	VMINPS       Z0, Z24, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -5353,6 +6349,91 @@ grouptailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z23
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z22
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z21
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z20
+	VMOVUPS      (DX), Z0
+	VMULPS       Z25, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z25, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z25, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z25, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z26, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z23, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z23, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z22, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z22, Z0
+	VMINPS       Z0, Z20, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z27, Z0, Z0
@@ -5400,6 +6481,105 @@ short2rare:
 	VMOVDQU8.Z  Z28, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS 8(BX), Z25
+	VBROADCASTSS 12(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VBROADCASTSS 8(R8), Z21
+	VBROADCASTSS 12(R8), Z20
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z19
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z18
+	VBROADCASTSS 8(R9), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z17
+	VBROADCASTSS 12(R9), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z16
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z15
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z14
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z13
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z12
+	VMOVUPS      (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z26, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z19, Z0
+	VMINPS       Z0, Z15, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z18, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z17, Z0
+	VMINPS       Z0, Z13, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z16, Z0
+	VMINPS       Z0, Z12, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -5604,9 +6784,9 @@ lanetailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
-// func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip, Z25 minval
@@ -5639,6 +6819,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
@@ -5910,12 +7093,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -6120,12 +7308,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VMOVUPS      (DX), Z0
@@ -6350,6 +7543,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -6536,8 +7731,91 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z25, Z0, Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z25, Z0, Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z25, Z0, Z0
+	VMULPS       Z26, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z26, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z25, Z0, Z0
+	VMULPS       Z26, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z26, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VADDPS       Z25, Z5, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z25, Z1, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z25, Z1, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z25, Z1, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -6654,6 +7932,91 @@ grouptailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS (R8), Z25
+	VBROADCASTSS 4(R8), Z24
+	VBROADCASTSS (R9), Z23
+	VBROADCASTSS 4(R9), Z22
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z25, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z25, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z24, Z0, Z4
+	VFNMADD231PS Z26, Z4, Z0
+	VFMADD231PS  Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VADDPS       Z23, Z5, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z23, Z1, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VADDPS       Z22, Z1, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VADDPS       Z22, Z1, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (DX), Z0
 	VSUBPS      Z23, Z0, Z0
@@ -6705,6 +8068,97 @@ short2rare:
 	VMOVDQU8.Z  Z28, K1, Z0
 	VMOVUPS     Z0, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z27
+	VBROADCASTSS 4(BX), Z26
+	VBROADCASTSS 8(BX), Z25
+	VBROADCASTSS 12(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VBROADCASTSS 8(R8), Z21
+	VBROADCASTSS 12(R8), Z20
+	VBROADCASTSS (R9), Z19
+	VBROADCASTSS 4(R9), Z18
+	VBROADCASTSS 8(R9), Z17
+	VBROADCASTSS 12(R9), Z16
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z27, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z26, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z21, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z27, Z0, Z5
+	VADDPS       Z19, Z5, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VADDPS       Z18, Z1, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VADDPS       Z17, Z1, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z24, Z0, Z1
+	VADDPS       Z16, Z1, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z28, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -6889,9 +8343,9 @@ lanetailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
-// func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeBitsAVX512(SB), NOSPLIT, $16-64
+// func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeBitsAVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip
@@ -6921,6 +8375,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
@@ -7195,12 +8652,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -7375,12 +8837,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (DX), Z0
@@ -7569,6 +9036,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -7761,8 +9230,82 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -7869,6 +9412,79 @@ grouptailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS (R8), Z26
+	VBROADCASTSS 4(R8), Z25
+	VMOVUPS      (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z28, Z0, Z0
@@ -7915,6 +9531,83 @@ short2rare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS 8(BX), Z26
+	VBROADCASTSS 12(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VBROADCASTSS 8(R8), Z22
+	VBROADCASTSS 12(R8), Z21
+	VMOVUPS      (DX), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -8076,9 +9769,9 @@ lanetailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      lanetailback
 
-// func FakeQuantizeZeroPointBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeZeroPointBitsAVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeZeroPointBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeZeroPointBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z26 ToFloat, Z25 ToFloat
@@ -8112,6 +9805,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
@@ -8387,12 +10083,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -8587,12 +10288,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VMOVUPS      (DX), Z0
@@ -8819,6 +10525,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -9052,8 +10760,82 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z26, Z0
+	VMINPS       Z0, Z25, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -9160,6 +10942,90 @@ grouptailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS (R8), Z26
+	VBROADCASTSS 4(R8), Z25
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z24
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z23
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z22
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z21
+	VMOVUPS      (DX), Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z24, Z0
+	VMINPS       Z0, Z22, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z24, Z0
+	VMINPS       Z0, Z22, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z23, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z23, Z0
+	VMINPS       Z0, Z21, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z28, Z0, Z0
@@ -9206,6 +11072,104 @@ short2rare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS 8(BX), Z26
+	VBROADCASTSS 12(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VBROADCASTSS 8(R8), Z22
+	VBROADCASTSS 12(R8), Z21
+	VBROADCASTSS (R9), Z0
+	VPSUBD       Z0, Z31, Z1
+	VCVTDQ2PS    Z1, Z20
+	VBROADCASTSS 4(R9), Z1
+	VPSUBD       Z1, Z31, Z2
+	VCVTDQ2PS    Z2, Z19
+	VBROADCASTSS 8(R9), Z2
+	VPSUBD       Z2, Z31, Z3
+	VCVTDQ2PS    Z3, Z18
+	VBROADCASTSS 12(R9), Z3
+	VPSUBD       Z3, Z31, Z4
+	VCVTDQ2PS    Z4, Z17
+	VPSUBD       Z0, Z30, Z0
+	VCVTDQ2PS    Z0, Z16
+	VPSUBD       Z1, Z30, Z1
+	VCVTDQ2PS    Z1, Z15
+	VPSUBD       Z2, Z30, Z2
+	VCVTDQ2PS    Z2, Z14
+	VPSUBD       Z3, Z30, Z3
+	VCVTDQ2PS    Z3, Z13
+	VMOVUPS      (DX), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z20, Z0
+	VMINPS       Z0, Z16, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z19, Z0
+	VMINPS       Z0, Z15, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z18, Z0
+	VMINPS       Z0, Z14, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z17, Z0
+	VMINPS       Z0, Z13, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -9407,9 +11371,9 @@ lanetailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      lanetailback
 
-// func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeMinvalBitsAVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeMinvalBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z26 minval
@@ -9441,6 +11405,9 @@ groups:
 	MOVQ         R12, R10
 	CMPQ         R10, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R10, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
@@ -9744,12 +11711,17 @@ groupend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R11, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R11, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -9952,12 +11924,17 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R11, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R11, $+16
 	JLT          short4loop
 	VMOVUPS      (DX), Z0
@@ -10180,6 +12157,8 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -10397,8 +12376,90 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z27, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z27, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z3
+	VFNMADD231PS Z28, Z3, Z0
+	VFMADD231PS  Z27, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z26, Z0, Z0
+	VMULPS       Z27, Z0, Z4
+	VFNMADD231PS Z28, Z4, Z0
+	VFMADD231PS  Z27, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VADDPS       Z26, Z5, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VADDPS       Z26, Z1, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VADDPS       Z26, Z1, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VADDPS       Z26, Z1, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (DX), Z0
@@ -10513,6 +12574,90 @@ grouptailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS (R8), Z26
+	VBROADCASTSS 4(R8), Z25
+	VBROADCASTSS (R9), Z24
+	VBROADCASTSS 4(R9), Z23
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z24, Z0, Z0
+	VMULPS       Z26, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z26, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z24, Z0, Z0
+	VMULPS       Z26, Z0, Z2
+	VFNMADD231PS Z28, Z2, Z0
+	VFMADD231PS  Z26, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z3
+	VFNMADD231PS Z27, Z3, Z0
+	VFMADD231PS  Z25, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z23, Z0, Z0
+	VMULPS       Z25, Z0, Z4
+	VFNMADD231PS Z27, Z4, Z0
+	VFMADD231PS  Z25, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VADDPS       Z24, Z5, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z28, Z0, Z1
+	VADDPS       Z24, Z1, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z23, Z1, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z23, Z1, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, R9
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R11
+	CMPQ         R11, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (DX), Z0
 	VSUBPS      Z24, Z0, Z0
@@ -10563,6 +12708,96 @@ short2rare:
 	KUNPCKDQ    K1, K3, K1
 	KMOVQ       K1, (SI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z28
+	VBROADCASTSS 4(BX), Z27
+	VBROADCASTSS 8(BX), Z26
+	VBROADCASTSS 12(BX), Z25
+	VBROADCASTSS (R8), Z24
+	VBROADCASTSS 4(R8), Z23
+	VBROADCASTSS 8(R8), Z22
+	VBROADCASTSS 12(R8), Z21
+	VBROADCASTSS (R9), Z20
+	VBROADCASTSS 4(R9), Z19
+	VBROADCASTSS 8(R9), Z18
+	VBROADCASTSS 12(R9), Z17
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z28, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z19, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z27, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z18, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z26, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z17, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFNMADD231PS Z25, Z4, Z0
+	VFMADD231PS  Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z5
+	VFMADD231PS  Z28, Z0, Z5
+	VADDPS       Z20, Z5, Z5
+	VMOVNTPS     Z5, (DI)
+	VCMPPS       $0x00, Z1, Z0, K1
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z27, Z0, Z1
+	VADDPS       Z19, Z1, Z1
+	VMOVNTPS     Z1, 64(DI)
+	VCMPPS       $0x00, Z2, Z0, K2
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z26, Z0, Z1
+	VADDPS       Z18, Z1, Z1
+	VMOVNTPS     Z1, 128(DI)
+	VCMPPS       $0x00, Z3, Z0, K3
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z31, Z0
+	VMINPS       Z0, Z30, Z0
+	VMOVAPS      Z29, Z1
+	VFMADD231PS  Z25, Z0, Z1
+	VADDPS       Z17, Z1, Z1
+	VMOVNTPS     Z1, 192(DI)
+	VCMPPS       $0x00, Z4, Z0, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+16, R9
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R11
+	CMPQ         R11, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0

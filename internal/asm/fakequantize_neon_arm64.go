@@ -10,7 +10,7 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeZeroPointNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
 // recip is Prepare's. In place (y == x) is allowed.
@@ -18,7 +18,7 @@ func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, le
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeMinvalNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
 // recip is Prepare's. In place (y == x) is allowed.
@@ -26,7 +26,7 @@ func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *fl
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeBytesNEON sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
@@ -35,7 +35,7 @@ func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeZeroPointBytesNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
@@ -44,7 +44,7 @@ func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, 
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeMinvalBytesNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a byte each, 0 or 1, to whether it did not clip.
@@ -53,7 +53,7 @@ func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeBitsNEON sets y = clip(round(x/scale))*scale, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
@@ -62,7 +62,7 @@ func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *flo
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeZeroPointBitsNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
@@ -71,7 +71,7 @@ func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, r
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
 // FakeQuantizeMinvalBitsNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
 // and mask, a bit each, the first element's lowest, to whether it did not clip.
@@ -80,4 +80,4 @@ func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *f
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-56
+TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip
@@ -597,9 +597,9 @@ lanetailrare:
 lanetailrarenarrow:
 	B lanetailback
 
-// func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $328-64
+TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $328-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 most, V28 0x0
 	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
@@ -1301,9 +1301,9 @@ lanetailrare:
 lanetailrarenarrow:
 	B lanetailback
 
-// func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $328-64
+TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $328-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip, V25 minval
@@ -1987,9 +1987,9 @@ lanetailrare:
 lanetailrarenarrow:
 	B lanetailback
 
-// func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-64
+TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip
@@ -2692,9 +2692,9 @@ lanetailrarenarrow:
 	FMOVQ F2, 80(RSP)
 	B lanetailback
 
-// func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-72
+TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0
 	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
@@ -3508,9 +3508,9 @@ lanetailrarenarrow:
 	FMOVQ F3, 80(RSP)
 	B lanetailback
 
-// func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-72
+TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
 	// per group: V27 scale, V26 recip, V25 minval
@@ -4306,9 +4306,9 @@ lanetailrarenarrow:
 	FMOVQ F3, 80(RSP)
 	B lanetailback
 
-// func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-64
+TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip
@@ -5030,9 +5030,9 @@ lanetailrarenarrow:
 	WORD $0x7d00a3e2 // str h2, [sp, #80]
 	B lanetailback
 
-// func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-72
+TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
 	// per call: V30 least, V29 most, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip, V0 zeroPoint, V1 ISub, V0 ISub, V24 ToFloat, V23 ToFloat
@@ -5865,9 +5865,9 @@ lanetailrarenarrow:
 	WORD $0x7d00a3e3 // str h3, [sp, #80]
 	B lanetailback
 
-// func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-72
+TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
 	// per group: V26 scale, V25 recip, V24 minval

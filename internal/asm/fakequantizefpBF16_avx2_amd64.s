@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeFpBF16AVX2(SB), $384-64
+// func FakeQuantizeFpBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeFpBF16AVX2(SB), $384-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
 	// per group: Y9 scale, Y8 recip
@@ -35,6 +35,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
@@ -370,12 +373,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y9
@@ -489,6 +497,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1009,8 +1019,118 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVNTPS     Y3, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Y0
@@ -1205,6 +1325,115 @@ grouptailrarenarrow:
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, 32(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y6, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVNTPS     Y5, (DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y13, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y14, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVNTPS     Y3, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Y0
@@ -1501,9 +1730,9 @@ lanetailrarenarrow:
 	VMOVUPS      Y4, 32(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-72
+// func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
 	// per group: Y11 scale
@@ -1530,6 +1759,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -1963,12 +2195,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y11
@@ -2108,6 +2345,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2709,8 +2948,146 @@ piece39:
 
 piece40:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -2943,6 +3320,141 @@ grouptailrarenarrow:
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y10, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Y0
@@ -3296,9 +3808,9 @@ lanetailrarenarrow:
 	VMOVUPS      Y3, 64(SP)
 	JMP          lanetailback
 
-// func FakeQuantizeFpBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-72
+// func FakeQuantizeFpBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, FMA3, MMX+
+TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
 	// per group: Y11 scale
@@ -3325,6 +3837,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (DX), Y0
@@ -3737,12 +4252,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y11
@@ -3883,6 +4403,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4461,8 +4983,147 @@ piece31:
 
 staged32:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Y0
@@ -4697,6 +5358,142 @@ grouptailrarenarrow:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFNMADD231PS Y5, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y1, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y8, Y8
+	VMULPS       Y11, Y8, Y8
+	VPCMPEQD     Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y7, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y8
+	VPMAXUD      Y8, Y6, Y6
+	VBROADCASTSS step+44(FP), Y8
+	VPADDD       Y8, Y6, Y6
+	VADDPS       Y6, Y3, Y8
+	VSUBPS       Y6, Y8, Y8
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y8, Y8
+	VMULPS       Y10, Y8, Y8
+	VPCMPEQD     Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VPSLLD       $0x0f, Y7, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y7, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, 32(DI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Y0

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeFpBF16AVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeFpBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeFpBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table
 	// per group: Z21 scale, Z20 recip
@@ -40,6 +40,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
@@ -372,12 +375,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
@@ -614,12 +622,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
@@ -870,6 +883,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1098,8 +1113,109 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFMSUB231PS  Z21, Z1, Z0
+	VFNMADD231PS Z20, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z21, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z20, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFMSUB231PS  Z21, Z4, Z0
+	VFNMADD231PS Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z21, Z0, Z0
+	VPANDD       Z28, Z2, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z2, Z1
+	VMULPS       Z21, Z1, Z1
+	VPTESTMD     Z24, Z0, K1
+	VPADDD       Z25, Z0, Z0
+	VPADDD       Z23, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z24, Z1, K1
+	VPADDD       Z25, Z1, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVNTPS     Z0, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z21, Z0, Z0
+	VPANDD       Z28, Z4, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z4, Z1
+	VMULPS       Z21, Z1, Z1
+	VPTESTMD     Z24, Z0, K1
+	VPADDD       Z25, Z0, Z0
+	VPADDD       Z23, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z24, Z1, K1
+	VPADDD       Z25, Z1, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -1281,6 +1397,106 @@ grouptailrarenarrow:
 	VMOVDQU16    Z1, K6, 64(DI)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z21
+	VBROADCASTSS 4(DX), Z20
+	VBROADCASTSS (BX), Z19
+	VBROADCASTSS 4(BX), Z18
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z1
+	VFMSUB231PS  Z21, Z1, Z0
+	VFNMADD231PS Z19, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFMSUB231PS  Z21, Z2, Z0
+	VFNMADD231PS Z19, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFMSUB231PS  Z20, Z3, Z0
+	VFNMADD231PS Z18, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z4
+	VFMSUB231PS  Z20, Z4, Z0
+	VFNMADD231PS Z18, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z21, Z0, Z0
+	VPANDD       Z28, Z2, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z2, Z1
+	VMULPS       Z21, Z1, Z1
+	VPTESTMD     Z24, Z0, K1
+	VPADDD       Z25, Z0, Z0
+	VPADDD       Z23, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z24, Z1, K1
+	VPADDD       Z25, Z1, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVNTPS     Z0, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z20, Z0, Z0
+	VPANDD       Z28, Z4, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z4, Z1
+	VMULPS       Z20, Z1, Z1
+	VPTESTMD     Z24, Z0, K1
+	VPADDD       Z25, Z0, Z0
+	VPADDD       Z23, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z24, Z1, K1
+	VPADDD       Z25, Z1, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1362,6 +1578,110 @@ short2rare:
 	VPERMQ       Z1, Z22, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z21
+	VBROADCASTSS 4(DX), Z20
+	VBROADCASTSS 8(DX), Z19
+	VBROADCASTSS 12(DX), Z18
+	VBROADCASTSS (BX), Z17
+	VBROADCASTSS 4(BX), Z16
+	VBROADCASTSS 8(BX), Z15
+	VBROADCASTSS 12(BX), Z14
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z1
+	VFMSUB231PS  Z21, Z1, Z0
+	VFNMADD231PS Z17, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z2
+	VFMSUB231PS  Z20, Z2, Z0
+	VFNMADD231PS Z16, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z15, Z0, Z3
+	VFMSUB231PS  Z19, Z3, Z0
+	VFNMADD231PS Z15, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z14, Z0, Z4
+	VFMSUB231PS  Z18, Z4, Z0
+	VFNMADD231PS Z14, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z21, Z0, Z0
+	VPANDD       Z28, Z2, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z2, Z1
+	VMULPS       Z20, Z1, Z1
+	VPTESTMD     Z24, Z0, K1
+	VPADDD       Z25, Z0, Z0
+	VPADDD       Z23, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z24, Z1, K1
+	VPADDD       Z25, Z1, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVNTPS     Z0, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z19, Z0, Z0
+	VPANDD       Z28, Z4, Z1
+	VPMINUD      Z29, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPTERNLOGD   $0xf8, Z26, Z4, Z1
+	VMULPS       Z18, Z1, Z1
+	VPTESTMD     Z24, Z0, K1
+	VPADDD       Z25, Z0, Z0
+	VPADDD       Z23, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z24, Z1, K1
+	VPADDD       Z25, Z1, Z1
+	VPADDD       Z23, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z22, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -1633,9 +1953,9 @@ lanetailrarenarrow:
 	VMOVDQU16    Z1, K6, 64(DI)
 	JMP          lanetailback
 
-// func FakeQuantizeFpBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeFpBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table, Z21 0x1010101
 	// per group: Z20 scale, Z19 recip
@@ -1671,6 +1991,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
@@ -2033,12 +2356,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VPMOVZXWD    (DX), Z0
@@ -2295,12 +2623,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VPMOVZXWD    (DX), Z0
@@ -2571,6 +2904,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2818,8 +3153,119 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z1
+	VFMSUB231PS  Z20, Z1, Z0
+	VFNMADD231PS Z19, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFMSUB231PS  Z20, Z2, Z0
+	VFNMADD231PS Z19, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z20, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z4
+	VFMSUB231PS  Z20, Z4, Z0
+	VFNMADD231PS Z19, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z20, Z7, Z7
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z20, Z6, Z6
+	VPCMPEQD     Z0, Z1, K2
+	VPTESTMD     Z24, Z7, K3
+	VPADDD       Z25, Z7, Z7
+	VPADDD       Z23, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPTESTMD     Z24, Z6, K3
+	VPADDD       Z25, Z6, Z6
+	VPADDD       Z23, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPACKUSDW    Z6, Z7, Z7
+	VPERMQ       Z7, Z22, Z7
+	VMOVNTPS     Z7, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z20, Z5, Z5
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z20, Z3, Z3
+	VPCMPEQD     Z0, Z1, K4
+	VPTESTMD     Z24, Z5, K5
+	VPADDD       Z25, Z5, Z5
+	VPADDD       Z23, Z5, K5, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z24, Z3, K5
+	VPADDD       Z25, Z3, Z3
+	VPADDD       Z23, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z5, Z5
+	VPERMQ       Z5, Z22, Z5
+	VMOVNTPS     Z5, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z21, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -3019,6 +3465,116 @@ grouptailrarenarrow:
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS (R8), Z18
+	VBROADCASTSS 4(R8), Z17
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z1
+	VFMSUB231PS  Z20, Z1, Z0
+	VFNMADD231PS Z18, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z2
+	VFMSUB231PS  Z20, Z2, Z0
+	VFNMADD231PS Z18, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z3
+	VFMSUB231PS  Z19, Z3, Z0
+	VFNMADD231PS Z17, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z4
+	VFMSUB231PS  Z19, Z4, Z0
+	VFNMADD231PS Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z20, Z7, Z7
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z20, Z6, Z6
+	VPCMPEQD     Z0, Z1, K2
+	VPTESTMD     Z24, Z7, K3
+	VPADDD       Z25, Z7, Z7
+	VPADDD       Z23, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPTESTMD     Z24, Z6, K3
+	VPADDD       Z25, Z6, Z6
+	VPADDD       Z23, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPACKUSDW    Z6, Z7, Z7
+	VPERMQ       Z7, Z22, Z7
+	VMOVNTPS     Z7, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z19, Z5, Z5
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z19, Z3, Z3
+	VPCMPEQD     Z0, Z1, K4
+	VPTESTMD     Z24, Z5, K5
+	VPADDD       Z25, Z5, Z5
+	VPADDD       Z23, Z5, K5, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z24, Z3, K5
+	VPADDD       Z25, Z3, Z3
+	VPADDD       Z23, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z5, Z5
+	VPERMQ       Z5, Z22, Z5
+	VMOVNTPS     Z5, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z21, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -3109,6 +3665,120 @@ short2rare:
 	VMOVDQU8.Z   Z21, K1, Z0
 	VMOVUPS      Z0, (SI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS 4(R8), Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z1
+	VFMSUB231PS  Z20, Z1, Z0
+	VFNMADD231PS Z16, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z15, Z0, Z2
+	VFMSUB231PS  Z19, Z2, Z0
+	VFNMADD231PS Z15, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z14, Z0, Z3
+	VFMSUB231PS  Z18, Z3, Z0
+	VFNMADD231PS Z14, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z13, Z0, Z4
+	VFMSUB231PS  Z17, Z4, Z0
+	VFNMADD231PS Z13, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z20, Z7, Z7
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z19, Z6, Z6
+	VPCMPEQD     Z0, Z1, K2
+	VPTESTMD     Z24, Z7, K3
+	VPADDD       Z25, Z7, Z7
+	VPADDD       Z23, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPTESTMD     Z24, Z6, K3
+	VPADDD       Z25, Z6, Z6
+	VPADDD       Z23, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPACKUSDW    Z6, Z7, Z7
+	VPERMQ       Z7, Z22, Z7
+	VMOVNTPS     Z7, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z18, Z5, Z5
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z17, Z3, Z3
+	VPCMPEQD     Z0, Z1, K4
+	VPTESTMD     Z24, Z5, K5
+	VPADDD       Z25, Z5, Z5
+	VPADDD       Z23, Z5, K5, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z24, Z3, K5
+	VPADDD       Z25, Z3, Z3
+	VPADDD       Z23, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z5, Z5
+	VPERMQ       Z5, Z22, Z5
+	VMOVNTPS     Z5, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z21, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -3407,9 +4077,9 @@ lanetailrarenarrow:
 	VMOVDQU8     Z0, K7, (SI)
 	JMP          lanetailback
 
-// func FakeQuantizeFpBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeFpBitsBF16AVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeFpBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeFpBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table
 	// per group: Z21 scale, Z20 recip
@@ -3444,6 +4114,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VPMOVZXWD    (DX), Z0
@@ -3838,12 +4511,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VPMOVZXWD    (DX), Z0
@@ -4098,12 +4776,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VPMOVZXWD    (DX), Z0
@@ -4372,6 +5055,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4650,8 +5335,118 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFMSUB231PS  Z21, Z1, Z0
+	VFNMADD231PS Z20, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z21, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z20, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFMSUB231PS  Z21, Z4, Z0
+	VFNMADD231PS Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z21, Z7, Z7
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z21, Z6, Z6
+	VPCMPEQD     Z0, Z1, K2
+	VPTESTMD     Z24, Z7, K3
+	VPADDD       Z25, Z7, Z7
+	VPADDD       Z23, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPTESTMD     Z24, Z6, K3
+	VPADDD       Z25, Z6, Z6
+	VPADDD       Z23, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPACKUSDW    Z6, Z7, Z7
+	VPERMQ       Z7, Z22, Z7
+	VMOVNTPS     Z7, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z21, Z5, Z5
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z21, Z3, Z3
+	VPCMPEQD     Z0, Z1, K4
+	VPTESTMD     Z24, Z5, K5
+	VPADDD       Z25, Z5, Z5
+	VPADDD       Z23, Z5, K5, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z24, Z3, K5
+	VPADDD       Z25, Z3, Z3
+	VPADDD       Z23, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z5, Z5
+	VPERMQ       Z5, Z22, Z5
+	VMOVNTPS     Z5, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (DX), Z0
@@ -4849,6 +5644,115 @@ grouptailrarenarrow:
 	KMOVQ        K1, (SP)
 	JMP          grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS (R8), Z19
+	VBROADCASTSS 4(R8), Z18
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z1
+	VFMSUB231PS  Z21, Z1, Z0
+	VFNMADD231PS Z19, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFMSUB231PS  Z21, Z2, Z0
+	VFNMADD231PS Z19, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z3
+	VFMSUB231PS  Z20, Z3, Z0
+	VFNMADD231PS Z18, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z4
+	VFMSUB231PS  Z20, Z4, Z0
+	VFNMADD231PS Z18, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z21, Z7, Z7
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z21, Z6, Z6
+	VPCMPEQD     Z0, Z1, K2
+	VPTESTMD     Z24, Z7, K3
+	VPADDD       Z25, Z7, Z7
+	VPADDD       Z23, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPTESTMD     Z24, Z6, K3
+	VPADDD       Z25, Z6, Z6
+	VPADDD       Z23, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPACKUSDW    Z6, Z7, Z7
+	VPERMQ       Z7, Z22, Z7
+	VMOVNTPS     Z7, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z20, Z5, Z5
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z20, Z3, Z3
+	VPCMPEQD     Z0, Z1, K4
+	VPTESTMD     Z24, Z5, K5
+	VPADDD       Z25, Z5, Z5
+	VPADDD       Z23, Z5, K5, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z24, Z3, K5
+	VPADDD       Z25, Z3, Z3
+	VPADDD       Z23, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z5, Z5
+	VPERMQ       Z5, Z22, Z5
+	VMOVNTPS     Z5, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -4938,6 +5842,119 @@ short2rare:
 	KUNPCKDQ     K1, K3, K1
 	KMOVQ        K1, (SI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS 4(R8), Z16
+	VBROADCASTSS 8(R8), Z15
+	VBROADCASTSS 12(R8), Z14
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z1
+	VFMSUB231PS  Z21, Z1, Z0
+	VFNMADD231PS Z17, Z0, Z1
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z2
+	VFMSUB231PS  Z20, Z2, Z0
+	VFNMADD231PS Z16, Z0, Z2
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z15, Z0, Z3
+	VFMSUB231PS  Z19, Z3, Z0
+	VFNMADD231PS Z15, Z0, Z3
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z14, Z0, Z4
+	VFMSUB231PS  Z18, Z4, Z0
+	VFNMADD231PS Z14, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z21, Z7, Z7
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z20, Z6, Z6
+	VPCMPEQD     Z0, Z1, K2
+	VPTESTMD     Z24, Z7, K3
+	VPADDD       Z25, Z7, Z7
+	VPADDD       Z23, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPTESTMD     Z24, Z6, K3
+	VPADDD       Z25, Z6, Z6
+	VPADDD       Z23, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPACKUSDW    Z6, Z7, Z7
+	VPERMQ       Z7, Z22, Z7
+	VMOVNTPS     Z7, (DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z19, Z5, Z5
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z18, Z3, Z3
+	VPCMPEQD     Z0, Z1, K4
+	VPTESTMD     Z24, Z5, K5
+	VPADDD       Z25, Z5, Z5
+	VPADDD       Z23, Z5, K5, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPTESTMD     Z24, Z3, K5
+	VPADDD       Z25, Z3, Z3
+	VPADDD       Z23, Z3, K5, Z3
+	VPSRLD       $0x10, Z3, Z3
+	VPACKUSDW    Z3, Z5, Z5
+	VPERMQ       Z5, Z22, Z5
+	VMOVNTPS     Z5, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0

@@ -11,7 +11,7 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
 // FakeQuantizeFpBytesBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a byte each, 0 or 1, to whether c == v.
@@ -21,7 +21,7 @@ func FakeQuantizeFpBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
 // FakeQuantizeFpBitsBF16NEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a bit each, the first element's lowest, to whether c == v.
@@ -31,4 +31,4 @@ func FakeQuantizeFpBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)

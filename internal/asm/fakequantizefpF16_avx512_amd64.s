@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeFpF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000
 	// per group: Z25 scale, Z24 recip
@@ -36,6 +36,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -311,12 +314,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -513,12 +521,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -729,6 +742,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -922,8 +937,91 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z24, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFMSUB231PS  Z25, Z2, Z0
+	VFNMADD231PS Z24, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z24, Z0, Z3
+	VFMSUB231PS  Z25, Z3, Z0
+	VFNMADD231PS Z24, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z24, Z0, Z4
+	VFMSUB231PS  Z25, Z4, Z0
+	VFNMADD231PS Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z2, Z0
+	VMULPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z4, Z0
+	VMULPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS  (SI), Z0
@@ -1050,6 +1148,88 @@ grouptailrare:
 grouptailrarenarrow:
 	JMP grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z23, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFMSUB231PS  Z25, Z2, Z0
+	VFNMADD231PS Z23, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFMSUB231PS  Z24, Z3, Z0
+	VFNMADD231PS Z22, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z22, Z0, Z4
+	VFMSUB231PS  Z24, Z4, Z0
+	VFNMADD231PS Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z2, Z0
+	VMULPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z24, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z4, Z0
+	VMULPS       Z24, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS  (SI), Z0
 	VDIVPS     Z25, Z0, Z0
@@ -1104,6 +1284,92 @@ short2rare:
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 96(DI)
 	JMP        short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z24, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z18, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z18, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z25, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z2, Z0
+	VMULPS       Z24, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z23, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z4, Z0
+	VMULPS       Z22, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS  (SI), Z0
@@ -1293,9 +1559,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeFpBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeFpBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x1010101
 	// per group: Z24 scale, Z23 recip
@@ -1327,6 +1593,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
@@ -1633,12 +1902,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (DX), Z0
@@ -1855,12 +2129,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (DX), Z0
@@ -2091,6 +2370,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2304,8 +2585,101 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VFMSUB231PS  Z24, Z1, Z0
+	VFNMADD231PS Z23, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z23, Z0, Z2
+	VFMSUB231PS  Z24, Z2, Z0
+	VFNMADD231PS Z23, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z23, Z0, Z3
+	VFMSUB231PS  Z24, Z3, Z0
+	VFNMADD231PS Z23, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z23, Z0, Z4
+	VFMSUB231PS  Z24, Z4, Z0
+	VFNMADD231PS Z23, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z24, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z24, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, 32(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z24, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z24, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 96(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z25, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS  (DX), Z0
@@ -2450,6 +2824,98 @@ grouptailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS (R8), Z22
+	VBROADCASTSS 4(R8), Z21
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z22, Z0, Z1
+	VFMSUB231PS  Z24, Z1, Z0
+	VFNMADD231PS Z22, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z22, Z0, Z2
+	VFMSUB231PS  Z24, Z2, Z0
+	VFNMADD231PS Z22, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z21, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z21, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z21, Z0, Z4
+	VFMSUB231PS  Z23, Z4, Z0
+	VFNMADD231PS Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z24, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z24, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, 32(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z23, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z23, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 96(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z25, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS  (DX), Z0
 	VDIVPS     Z24, Z0, Z0
@@ -2513,6 +2979,102 @@ short2rare:
 	VMOVDQU8.Z Z25, K1, Z0
 	VMOVUPS    Z0, (SI)
 	JMP        short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z20, Z0, Z1
+	VFMSUB231PS  Z24, Z1, Z0
+	VFNMADD231PS Z20, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z19, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z19, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z18, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z18, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z17, Z0, Z4
+	VFMSUB231PS  Z21, Z4, Z0
+	VFNMADD231PS Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z24, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z23, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, 32(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z22, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z21, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 96(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z25, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS  (DX), Z0
@@ -2729,9 +3291,9 @@ lanetailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
-// func FakeQuantizeFpBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeFpBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000
 	// per group: Z25 scale, Z24 recip
@@ -2762,6 +3324,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (DX), Z0
@@ -3100,12 +3665,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (DX), Z0
@@ -3320,12 +3890,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (DX), Z0
@@ -3554,6 +4129,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3798,8 +4375,100 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z24, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z24, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z24, Z0, Z2
+	VFMSUB231PS  Z25, Z2, Z0
+	VFNMADD231PS Z24, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z24, Z0, Z3
+	VFMSUB231PS  Z25, Z3, Z0
+	VFNMADD231PS Z24, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z24, Z0, Z4
+	VFMSUB231PS  Z25, Z4, Z0
+	VFNMADD231PS Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z25, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z25, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, 32(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z25, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z25, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 96(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS  (DX), Z0
@@ -3942,6 +4611,97 @@ grouptailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z25
+	VBROADCASTSS 4(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z23, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z23, Z0, Z2
+	VFMSUB231PS  Z25, Z2, Z0
+	VFNMADD231PS Z23, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z22, Z0, Z3
+	VFMSUB231PS  Z24, Z3, Z0
+	VFNMADD231PS Z22, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z22, Z0, Z4
+	VFMSUB231PS  Z24, Z4, Z0
+	VFNMADD231PS Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z25, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z25, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, 32(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z24, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z24, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 96(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS  (DX), Z0
 	VDIVPS     Z25, Z0, Z0
@@ -4004,6 +4764,101 @@ short2rare:
 	KUNPCKDQ   K1, K3, K1
 	KMOVQ      K1, (SI)
 	JMP        short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Z25
+	VBROADCASTSS 4(BX), Z24
+	VBROADCASTSS 8(BX), Z23
+	VBROADCASTSS 12(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS 8(R8), Z19
+	VBROADCASTSS 12(R8), Z18
+	VCVTPH2PS    (DX), Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z24, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VCVTPH2PS    64(DX), Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VCVTPH2PS    96(DX), Z0
+	VMULPS       Z18, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z18, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z25, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z24, Z6, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, 32(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z23, Z5, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVNTPS     Y5, 64(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z22, Z3, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVNTPS     Y3, 96(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS  (DX), Z0

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+// func FakeQuantizeFpF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-64
+TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
@@ -790,9 +790,9 @@ lanetailrare:
 lanetailrarenarrow:
 	B lanetailback
 
-// func FakeQuantizeFpBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+// func FakeQuantizeFpBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-72
+TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
@@ -1688,9 +1688,9 @@ lanetailrarenarrow:
 	FMOVQ F4, 48(RSP)
 	B lanetailback
 
-// func FakeQuantizeFpBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+// func FakeQuantizeFpBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-72
+TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 table
 	// per group: V23 scale, V22 recip

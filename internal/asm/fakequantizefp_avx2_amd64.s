@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeFpAVX2(SB), $512-64
+// func FakeQuantizeFpAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeFpAVX2(SB), $512-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y14 step, Y13 most, Y12 0x7fffffff, Y11 0x7f800000, Y10 0x80000000
 	// per group: Y9 scale, Y8 recip
@@ -34,6 +34,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -348,12 +351,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y9
@@ -439,6 +447,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -938,8 +948,91 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS (SI), Y0
@@ -1058,6 +1151,88 @@ grouptailrare:
 
 grouptailrarenarrow:
 	JMP grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y9
+	VBROADCASTSS 4(DX), Y8
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VMOVUPS      (SI), Y0
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y6, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y6, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y10, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y2, Y2
+	VPOR         Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPAND        Y12, Y4, Y0
+	VPMINUD      Y13, Y0, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y10, Y4, Y4
+	VPOR         Y4, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS (SI), Y0
@@ -1240,9 +1415,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeFpBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·FakeQuantizeFpBytesAVX2(SB), $544-72
+// func FakeQuantizeFpBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·FakeQuantizeFpBytesAVX2(SB), $544-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
 	// per group: Y11 scale, Y10 recip
@@ -1270,6 +1445,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -1667,12 +1845,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y11
@@ -1778,6 +1961,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2359,8 +2544,111 @@ piece39:
 
 piece40:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (DX), Y0
@@ -2517,6 +2805,108 @@ grouptailrarenarrow:
 	VPABSB    Y2, Y2
 	VMOVUPS   Y2, 128(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VMOVNTPS     Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VMOVNTPS     Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y1, Y5, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y5, Y5
+	VPERMD       Y5, Y0, Y5
+	VPABSB       Y5, Y5
+	VMOVNTPS     Y5, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS      (DX), Y0
@@ -2756,9 +3146,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y3, 128(SP)
 	JMP       lanetailback
 
-// func FakeQuantizeFpBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX2, BMI2, FMA3
-TEXT ·FakeQuantizeFpBitsAVX2(SB), $528-72
+// func FakeQuantizeFpBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, FMA3, MMX+
+TEXT ·FakeQuantizeFpBitsAVX2(SB), $528-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x7f800000, Y12 0x80000000
 	// per group: Y11 scale, Y10 recip
@@ -2786,6 +3176,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (DX), Y0
@@ -3162,12 +3555,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+72(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y11
@@ -3274,6 +3672,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3832,8 +4232,112 @@ piece31:
 
 staged32:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VMOVUPS      (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (DX), Y0
@@ -3992,6 +4496,109 @@ grouptailrarenarrow:
 	VMOVMSKPS Y5, AX
 	MOVB      AL, 131(SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VPAND        Y13, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VPCMPEQD     Y0, Y5, Y5
+	VPAND        Y14, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VPAND        Y13, Y1, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y1, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y2, Y2
+	VPOR         Y2, Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VPCMPEQD     Y0, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VPMINUD      Y15, Y0, Y2
+	VPAND        Y13, Y2, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y3, Y3
+	VPOR         Y3, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VMOVNTPS     Y7, 64(DI)
+	VPCMPEQD     Y0, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VPMINUD      Y15, Y0, Y3
+	VPAND        Y13, Y3, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VPADDD       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y7
+	VSUBPS       Y6, Y7, Y7
+	VPAND        Y12, Y4, Y4
+	VPOR         Y4, Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VMOVNTPS     Y7, 96(DI)
+	VPCMPEQD     Y0, Y3, Y3
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+128, DI
+	ADDQ         $+4, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS      (DX), Y0

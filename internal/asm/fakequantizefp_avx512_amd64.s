@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeFpAVX512(SB), NOSPLIT, $0-64
+// func FakeQuantizeFpAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeFpAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000
 	// per group: Z25 scale, Z24 recip
@@ -36,6 +36,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -295,12 +298,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -489,12 +497,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -697,6 +710,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -878,8 +893,89 @@ lanetail:
 lanetailnarrow:
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z24, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFMSUB231PS  Z25, Z2, Z0
+	VFNMADD231PS Z24, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z24, Z0, Z3
+	VFMSUB231PS  Z25, Z3, Z0
+	VFNMADD231PS Z24, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z24, Z0, Z4
+	VFMSUB231PS  Z25, Z4, Z0
+	VFNMADD231PS Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z2, Z0
+	VMULPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z4, Z0
+	VMULPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS    (SI), Z0
@@ -994,6 +1090,86 @@ grouptailrare:
 grouptailrarenarrow:
 	JMP grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VMOVUPS      (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z23, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFMSUB231PS  Z25, Z2, Z0
+	VFNMADD231PS Z23, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFMSUB231PS  Z24, Z3, Z0
+	VFNMADD231PS Z22, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z22, Z0, Z4
+	VFMSUB231PS  Z24, Z4, Z0
+	VFNMADD231PS Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z2, Z0
+	VMULPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z24, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z4, Z0
+	VMULPS       Z24, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS    (SI), Z0
 	VDIVPS     Z25, Z0, Z0
@@ -1044,6 +1220,90 @@ short2rare:
 	VMULPS     Z24, Z1, Z1
 	VMOVUPS    Z1, 192(DI)
 	JMP        short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z24, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z18, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z18, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z1, Z0
+	VMULPS       Z25, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z2, Z0
+	VMULPS       Z24, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z3, Z0
+	VMULPS       Z23, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z0
+	VPANDD       Z27, Z0, Z1
+	VPMAXUD      Z31, Z1, Z1
+	VPADDD       Z30, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VPTERNLOGD   $0xf8, Z26, Z4, Z0
+	VMULPS       Z22, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS    (SI), Z0
@@ -1217,9 +1477,9 @@ lanetailrare:
 lanetailrarenarrow:
 	JMP lanetailback
 
-// func FakeQuantizeFpBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeFpBytesAVX512(SB), NOSPLIT, $0-72
+// func FakeQuantizeFpBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeFpBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x1010101
 	// per group: Z24 scale, Z23 recip
@@ -1251,6 +1511,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
@@ -1541,12 +1804,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -1755,12 +2023,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (DX), Z0
@@ -1983,6 +2256,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2184,8 +2459,99 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VFMSUB231PS  Z24, Z1, Z0
+	VFNMADD231PS Z23, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z23, Z0, Z2
+	VFMSUB231PS  Z24, Z2, Z0
+	VFNMADD231PS Z23, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z23, Z0, Z3
+	VFMSUB231PS  Z24, Z3, Z0
+	VFNMADD231PS Z23, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z23, Z0, Z4
+	VFMSUB231PS  Z24, Z4, Z0
+	VFNMADD231PS Z23, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z24, Z7, Z7
+	VMOVNTPS     Z7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z24, Z6, Z6
+	VMOVNTPS     Z6, 64(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z24, Z5, Z5
+	VMOVNTPS     Z5, 128(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z24, Z3, Z3
+	VMOVNTPS     Z3, 192(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z25, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS    (DX), Z0
@@ -2318,6 +2684,96 @@ grouptailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS (R8), Z22
+	VBROADCASTSS 4(R8), Z21
+	VMOVUPS      (DX), Z0
+	VMULPS       Z22, Z0, Z1
+	VFMSUB231PS  Z24, Z1, Z0
+	VFNMADD231PS Z22, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z22, Z0, Z2
+	VFMSUB231PS  Z24, Z2, Z0
+	VFNMADD231PS Z22, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z21, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z21, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z21, Z0, Z4
+	VFMSUB231PS  Z23, Z4, Z0
+	VFNMADD231PS Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z24, Z7, Z7
+	VMOVNTPS     Z7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z24, Z6, Z6
+	VMOVNTPS     Z6, 64(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z23, Z5, Z5
+	VMOVNTPS     Z5, 128(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z23, Z3, Z3
+	VMOVNTPS     Z3, 192(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z25, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS    (DX), Z0
 	VDIVPS     Z24, Z0, Z0
@@ -2377,6 +2833,100 @@ short2rare:
 	VMOVDQU8.Z Z25, K1, Z0
 	VMOVUPS    Z0, (SI)
 	JMP        short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS 4(BX), Z23
+	VBROADCASTSS 8(BX), Z22
+	VBROADCASTSS 12(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 12(R8), Z17
+	VMOVUPS      (DX), Z0
+	VMULPS       Z20, Z0, Z1
+	VFMSUB231PS  Z24, Z1, Z0
+	VFNMADD231PS Z20, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z19, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z19, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z18, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z18, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z17, Z0, Z4
+	VFMSUB231PS  Z21, Z4, Z0
+	VFNMADD231PS Z17, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z24, Z7, Z7
+	VMOVNTPS     Z7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z23, Z6, Z6
+	VMOVNTPS     Z6, 64(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z22, Z5, Z5
+	VMOVNTPS     Z5, 128(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z21, Z3, Z3
+	VMOVNTPS     Z3, 192(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z25, K1, Z0
+	VMOVNTPS     Z0, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+256, DI
+	ADDQ         $+64, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS    (DX), Z0
@@ -2577,9 +3127,9 @@ lanetailrarenarrow:
 	VMOVDQU8   Z0, K7, (SI)
 	JMP        lanetailback
 
-// func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·FakeQuantizeFpBitsAVX512(SB), NOSPLIT, $16-72
+// func FakeQuantizeFpBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·FakeQuantizeFpBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000
 	// per group: Z25 scale, Z24 recip
@@ -2610,6 +3160,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (DX), Z0
@@ -2932,12 +3485,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (DX), Z0
@@ -3144,12 +3702,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (DX), Z0
@@ -3370,6 +3933,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3602,8 +4167,98 @@ lanetailback:
 
 staged2:
 laneend:
+	TESTB $0x01, ahead+72(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VMOVUPS      (DX), Z0
+	VMULPS       Z24, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z24, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z24, Z0, Z2
+	VFMSUB231PS  Z25, Z2, Z0
+	VFNMADD231PS Z24, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z24, Z0, Z3
+	VFMSUB231PS  Z25, Z3, Z0
+	VFNMADD231PS Z24, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z24, Z0, Z4
+	VFMSUB231PS  Z25, Z4, Z0
+	VFNMADD231PS Z24, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z25, Z7, Z7
+	VMOVNTPS     Z7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z25, Z6, Z6
+	VMOVNTPS     Z6, 64(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z25, Z5, Z5
+	VMOVNTPS     Z5, 128(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z25, Z3, Z3
+	VMOVNTPS     Z3, 192(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS    (DX), Z0
@@ -3734,6 +4389,95 @@ grouptailrarenarrow:
 	KMOVQ    K1, (SP)
 	JMP      grouptailback
 
+short2stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z25
+	VBROADCASTSS 4(BX), Z24
+	VBROADCASTSS (R8), Z23
+	VBROADCASTSS 4(R8), Z22
+	VMOVUPS      (DX), Z0
+	VMULPS       Z23, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z23, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z23, Z0, Z2
+	VFMSUB231PS  Z25, Z2, Z0
+	VFNMADD231PS Z23, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z22, Z0, Z3
+	VFMSUB231PS  Z24, Z3, Z0
+	VFNMADD231PS Z22, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z22, Z0, Z4
+	VFMSUB231PS  Z24, Z4, Z0
+	VFNMADD231PS Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z25, Z7, Z7
+	VMOVNTPS     Z7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z25, Z6, Z6
+	VMOVNTPS     Z6, 64(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z24, Z5, Z5
+	VMOVNTPS     Z5, 128(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z24, Z3, Z3
+	VMOVNTPS     Z3, 192(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS    (DX), Z0
 	VDIVPS     Z25, Z0, Z0
@@ -3792,6 +4536,99 @@ short2rare:
 	KUNPCKDQ   K1, K3, K1
 	KMOVQ      K1, (SI)
 	JMP        short2back
+
+short4stream:
+	PREFETCHT0   (DX)(CX*1)
+	PREFETCHT0   64(DX)(CX*1)
+	PREFETCHT0   128(DX)(CX*1)
+	PREFETCHT0   192(DX)(CX*1)
+	VBROADCASTSS (BX), Z25
+	VBROADCASTSS 4(BX), Z24
+	VBROADCASTSS 8(BX), Z23
+	VBROADCASTSS 12(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS 8(R8), Z19
+	VBROADCASTSS 12(R8), Z18
+	VMOVUPS      (DX), Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z25, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z24, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z18, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z18, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z28, Z1, Z0
+	VPMINUD      Z29, Z0, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z31, Z6, Z6
+	VPADDD       Z30, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z26, Z1, Z7
+	VMULPS       Z25, Z7, Z7
+	VMOVNTPS     Z7, (DI)
+	VPCMPEQD     Z0, Z5, K1
+	VPANDD       Z28, Z2, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z31, Z5, Z5
+	VPADDD       Z30, Z5, Z5
+	VADDPS       Z5, Z1, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z26, Z2, Z6
+	VMULPS       Z24, Z6, Z6
+	VMOVNTPS     Z6, 64(DI)
+	VPCMPEQD     Z0, Z1, K2
+	VPANDD       Z28, Z3, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z5
+	VSUBPS       Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z26, Z3, Z5
+	VMULPS       Z23, Z5, Z5
+	VMOVNTPS     Z5, 128(DI)
+	VPCMPEQD     Z0, Z1, K3
+	VPANDD       Z28, Z4, Z0
+	VPMINUD      Z29, Z0, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z31, Z2, Z2
+	VPADDD       Z30, Z2, Z2
+	VADDPS       Z2, Z1, Z3
+	VSUBPS       Z2, Z3, Z3
+	VPTERNLOGD   $0xf8, Z26, Z4, Z3
+	VMULPS       Z22, Z3, Z3
+	VMOVNTPS     Z3, 192(DI)
+	VPCMPEQD     Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+256, DI
+	ADDQ         $+8, SI
+	ADDQ         $+256, DX
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS    (DX), Z0

@@ -11,7 +11,7 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
 // FakeQuantizeFpBytesNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a byte each, 0 or 1, to whether c == v.
@@ -21,7 +21,7 @@ func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, 
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
 // FakeQuantizeFpBitsNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
 // and mask, a bit each, the first element's lowest, to whether c == v.
@@ -31,4 +31,4 @@ func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)

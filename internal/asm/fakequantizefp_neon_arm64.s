@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+// func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $264-64
+TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
@@ -762,9 +762,9 @@ lanetailrare:
 lanetailrarenarrow:
 	B lanetailback
 
-// func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+// func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
 	// per group: V24 scale, V23 recip
@@ -1632,9 +1632,9 @@ lanetailrarenarrow:
 	FMOVQ F3, 80(RSP)
 	B lanetailback
 
-// func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int)
+// func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 table
 	// per group: V23 scale, V22 recip

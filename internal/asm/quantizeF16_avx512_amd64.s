@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeInt8F16AVX512(SB), NOSPLIT, $0-56
+// func QuantizeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeInt8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowS8, Z0 Narrow16, Z27 NarrowS8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip
@@ -40,6 +40,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -208,12 +211,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -338,12 +346,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -480,6 +493,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -601,8 +616,56 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXSB      Z29, Z1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -719,6 +782,53 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXSB      Z29, Z1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z25, Z0, Z0
@@ -768,6 +878,57 @@ short2rare:
 	VPERMD      Z1, Z30, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXSB      Z29, Z1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -942,9 +1103,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeZeroPointInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-64
+// func QuantizeZeroPointInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowS8, Z0 Narrow16, Z27 NarrowS8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip, Z23 zeroPoint, Z22 Narrow16
@@ -981,6 +1142,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -1156,12 +1320,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -1300,12 +1469,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -1460,6 +1634,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1598,8 +1774,58 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z22, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z24, Z2, Z3
+	VFNMADD231PS Z25, Z3, Z2
+	VFMADD231PS  Z24, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z24, Z2, Z4
+	VFNMADD231PS Z25, Z4, Z2
+	VFMADD231PS  Z24, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z22, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -1714,6 +1940,60 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VPACKSSDW    Z21, Z21, Z20
+	VBROADCASTSS 4(R8), Z19
+	VPACKSSDW    Z19, Z19, Z18
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z20, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z22, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z22, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z22, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z22, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z18, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z25, Z0, Z0
@@ -1765,6 +2045,66 @@ short2rare:
 	VPERMD      Z1, Z30, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS 4(R8), Z16
+	VPACKSSDW    Z16, Z17, Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPACKSSDW    Z13, Z14, Z12
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z15, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z19, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z19, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z18, Z2, Z4
+	VFNMADD231PS Z22, Z4, Z2
+	VFMADD231PS  Z18, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z12, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -1971,9 +2311,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeMinvalInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-64
+// func QuantizeMinvalInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z27 most, Z30 Narrow16, Z28 NarrowS8, Z0 Narrow16, Z26 NarrowS8, Z25 0x80008000, Z29 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
@@ -2009,6 +2349,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -2200,12 +2543,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -2354,12 +2702,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -2526,6 +2879,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2668,8 +3023,62 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z23, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z23, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -2790,6 +3199,62 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z21, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z4
+	VFNMADD231PS Z23, Z4, Z2
+	VFMADD231PS  Z21, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VSUBPS      Z20, Z0, Z0
@@ -2841,6 +3306,68 @@ short2rare:
 	VPERMD      Z1, Z29, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS 4(R8), Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z18, Z2, Z3
+	VFNMADD231PS Z22, Z3, Z2
+	VFMADD231PS  Z18, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z13, Z2, Z2
+	VMULPS       Z17, Z2, Z4
+	VFNMADD231PS Z21, Z4, Z2
+	VFMADD231PS  Z17, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -3029,9 +3556,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeUint8F16AVX512(SB), NOSPLIT, $0-56
+// func QuantizeUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeUint8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowU8, Z0 Narrow16, Z27 NarrowU8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip
@@ -3065,6 +3592,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -3233,12 +3763,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -3363,12 +3898,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -3505,6 +4045,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3626,8 +4168,56 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXUB      Z29, Z1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -3744,6 +4334,53 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXUB      Z29, Z1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z25, Z0, Z0
@@ -3793,6 +4430,57 @@ short2rare:
 	VPERMD      Z1, Z30, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(SI), Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VCVTPH2PS    96(SI), Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXUB      Z29, Z1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -3967,9 +4655,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeZeroPointUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-64
+// func QuantizeZeroPointUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowU8, Z0 Narrow16, Z27 NarrowU8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip, Z23 zeroPoint, Z22 Narrow16
@@ -4006,6 +4694,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -4181,12 +4872,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -4325,12 +5021,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -4485,6 +5186,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4623,8 +5326,58 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z22, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z24, Z2, Z3
+	VFNMADD231PS Z25, Z3, Z2
+	VFMADD231PS  Z24, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z24, Z2, Z4
+	VFNMADD231PS Z25, Z4, Z2
+	VFMADD231PS  Z24, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z22, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -4739,6 +5492,60 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VPACKSSDW    Z21, Z21, Z20
+	VBROADCASTSS 4(R8), Z19
+	VPACKSSDW    Z19, Z19, Z18
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z20, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z22, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z22, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z22, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z22, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z18, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z25, Z0, Z0
@@ -4790,6 +5597,66 @@ short2rare:
 	VPERMD      Z1, Z30, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS 4(R8), Z16
+	VPACKSSDW    Z16, Z17, Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPACKSSDW    Z13, Z14, Z12
+	VCVTPH2PS    (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z15, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VMULPS       Z19, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z19, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VMULPS       Z18, Z2, Z4
+	VFNMADD231PS Z22, Z4, Z2
+	VFMADD231PS  Z18, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z12, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0
@@ -4996,9 +5863,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeMinvalUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-64
+// func QuantizeMinvalUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z27 most, Z30 Narrow16, Z28 NarrowU8, Z0 Narrow16, Z26 NarrowU8, Z25 0x80008000, Z29 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
@@ -5034,6 +5901,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VCVTPH2PS    (SI), Z0
@@ -5225,12 +6095,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VCVTPH2PS    (SI), Z0
@@ -5379,12 +6254,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VCVTPH2PS    (SI), Z0
@@ -5551,6 +6431,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5693,8 +6575,62 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z23, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z23, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS   (SI), Z0
@@ -5815,6 +6751,62 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z21, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z4
+	VFNMADD231PS Z23, Z4, Z2
+	VFMADD231PS  Z21, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VSUBPS      Z20, Z0, Z0
@@ -5866,6 +6858,68 @@ short2rare:
 	VPERMD      Z1, Z29, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS 4(R8), Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VCVTPH2PS    (SI), Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VCVTPH2PS    32(SI), Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VCVTPH2PS    64(SI), Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z18, Z2, Z3
+	VFNMADD231PS Z22, Z3, Z2
+	VFMADD231PS  Z18, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VCVTPH2PS    96(SI), Z2
+	VSUBPS       Z13, Z2, Z2
+	VMULPS       Z17, Z2, Z4
+	VFNMADD231PS Z21, Z4, Z2
+	VFMADD231PS  Z17, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VCVTPH2PS   (SI), Z0

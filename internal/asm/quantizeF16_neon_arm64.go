@@ -10,7 +10,7 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 // QuantizeZeroPointInt8F16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -18,7 +18,7 @@ func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, lea
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeZeroPointInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+func QuantizeZeroPointInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
 // QuantizeMinvalInt8F16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -26,7 +26,7 @@ func QuantizeZeroPointInt8F16NEON(q *int8, x *uint16, scale *float32, recip *flo
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
 // QuantizeUint8F16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -34,7 +34,7 @@ func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float3
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
 // QuantizeZeroPointUint8F16NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -42,7 +42,7 @@ func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, l
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeZeroPointUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+func QuantizeZeroPointUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
 // QuantizeMinvalUint8F16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -50,4 +50,4 @@ func QuantizeZeroPointUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *f
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeMinvalUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+func QuantizeMinvalUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeInt8AVX2(SB), $416-56
+// func QuantizeInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeInt8AVX2(SB), $416-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
 	// per group: Y10 scale, Y9 recip
@@ -38,6 +38,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -262,12 +265,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y10
@@ -320,6 +328,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -729,8 +739,58 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS   (SI), Y0
@@ -839,6 +899,55 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VMOVUPS      (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS   (SI), Y0
@@ -1006,9 +1115,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
-// func QuantizeZeroPointInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeZeroPointInt8AVX2(SB), $544-64
+// func QuantizeZeroPointInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeZeroPointInt8AVX2(SB), $544-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
@@ -1045,6 +1154,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -1276,12 +1388,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -1344,6 +1461,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1856,8 +1975,61 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y12, Y2, Y3
+	VFNMADD231PS Y13, Y3, Y2
+	VFMADD231PS  Y12, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y12, Y2, Y4
+	VFNMADD231PS Y13, Y4, Y2
+	VFMADD231PS  Y12, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -1972,6 +2144,65 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS 4(R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y9, Y1, Y0
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y12, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y12, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS      (SI), Y0
@@ -2176,9 +2407,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
-// func QuantizeMinvalInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeMinvalInt8AVX2(SB), $544-64
+// func QuantizeMinvalInt8AVX2(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeMinvalInt8AVX2(SB), $544-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
 	// per group: Y10 scale, Y9 recip
@@ -2212,6 +2443,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -2459,12 +2693,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y10
@@ -2529,6 +2768,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3045,8 +3286,69 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(SI), Y2
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -3169,6 +3471,67 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS 4(R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(SI), Y2
+	VBROADCASTSS 4(R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS      (SI), Y0
@@ -3357,9 +3720,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
-// func QuantizeUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeUint8AVX2(SB), $416-56
+// func QuantizeUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeUint8AVX2(SB), $416-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8, Y14 table
 	// per group: Y10 scale, Y9 recip
@@ -3391,6 +3754,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -3615,12 +3981,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y10
@@ -3673,6 +4044,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4082,8 +4455,58 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS   (SI), Y0
@@ -4192,6 +4615,55 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y14, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VMOVUPS      (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKUSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXUB      Y13, Y1, Y1
+	VPMINUB      Y11, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS   (SI), Y0
@@ -4359,9 +4831,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
-// func QuantizeZeroPointUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeZeroPointUint8AVX2(SB), $544-64
+// func QuantizeZeroPointUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeZeroPointUint8AVX2(SB), $544-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y0 Narrow16, Y15 NarrowU8, Y0 Narrow16, Y14 NarrowU8
 	// per group: Y13 scale, Y12 recip, Y11 Narrow16
@@ -4398,6 +4870,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -4629,12 +5104,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y13
@@ -4697,6 +5177,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5209,8 +5691,61 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y12, Y2, Y3
+	VFNMADD231PS Y13, Y3, Y2
+	VFMADD231PS  Y12, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y12, Y2, Y4
+	VFNMADD231PS Y13, Y4, Y2
+	VFMADD231PS  Y12, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -5325,6 +5860,65 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS 4(R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y9, Y1, Y0
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y12, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(SI), Y2
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y12, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y15, Y0, Y0
+	VPMINUB      Y14, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS      (SI), Y0
@@ -5529,9 +6123,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
-// func QuantizeMinvalUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·QuantizeMinvalUint8AVX2(SB), $544-64
+// func QuantizeMinvalUint8AVX2(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeMinvalUint8AVX2(SB), $544-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowU8, Y0 Narrow16, Y11 NarrowU8
 	// per group: Y10 scale, Y9 recip
@@ -5565,6 +6159,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
@@ -5812,12 +6409,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (DX), Y10
@@ -5882,6 +6484,8 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -6398,8 +7002,69 @@ piece34:
 
 piece35:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(SI), Y2
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (SI), Y0
@@ -6522,6 +7187,67 @@ grouptailrarenarrow:
 	VPERMD    Y0, Y1, Y0
 	VMOVUPS   Y0, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      32(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS 4(R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      96(SI), Y2
+	VBROADCASTSS 4(R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKUSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXUB      Y13, Y0, Y0
+	VPMINUB      Y11, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VMOVUPS      (SI), Y0

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeInt8AVX512(SB), NOSPLIT, $0-56
+// func QuantizeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeInt8AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowS8, Z0 Narrow16, Z27 NarrowS8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip
@@ -40,6 +40,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -204,12 +207,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -334,12 +342,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -476,6 +489,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -593,8 +608,58 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXSB      Z29, Z1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -707,6 +772,55 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VMOVUPS      (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXSB      Z29, Z1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z25, Z0, Z0
@@ -756,6 +870,59 @@ short2rare:
 	VPERMD      Z1, Z30, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXSB      Z29, Z1, Z1
+	VPMINSB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -926,9 +1093,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeZeroPointInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-64
+// func QuantizeZeroPointInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowS8, Z0 Narrow16, Z27 NarrowS8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip, Z23 zeroPoint, Z22 Narrow16
@@ -965,6 +1132,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -1136,12 +1306,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -1280,12 +1455,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -1440,6 +1620,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1574,8 +1756,60 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z22, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VMULPS       Z24, Z2, Z3
+	VFNMADD231PS Z25, Z3, Z2
+	VFMADD231PS  Z24, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VMULPS       Z24, Z2, Z4
+	VFNMADD231PS Z25, Z4, Z2
+	VFMADD231PS  Z24, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z22, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -1686,6 +1920,62 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VPACKSSDW    Z21, Z21, Z20
+	VBROADCASTSS 4(R8), Z19
+	VPACKSSDW    Z19, Z19, Z18
+	VMOVUPS      (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z20, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VMULPS       Z22, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z22, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VMULPS       Z22, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z22, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z18, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z25, Z0, Z0
@@ -1737,6 +2027,68 @@ short2rare:
 	VPERMD      Z1, Z30, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS 4(R8), Z16
+	VPACKSSDW    Z16, Z17, Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPACKSSDW    Z13, Z14, Z12
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z15, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VMULPS       Z19, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z19, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VMULPS       Z18, Z2, Z4
+	VFNMADD231PS Z22, Z4, Z2
+	VFMADD231PS  Z18, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z12, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXSB      Z29, Z0, Z0
+	VPMINSB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -1939,9 +2291,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeMinvalInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeMinvalInt8AVX512(SB), NOSPLIT, $0-64
+// func QuantizeMinvalInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeMinvalInt8AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z27 most, Z30 Narrow16, Z28 NarrowS8, Z0 Narrow16, Z26 NarrowS8, Z25 0x80008000, Z29 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
@@ -1977,6 +2329,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -2164,12 +2519,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -2318,12 +2678,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -2490,6 +2855,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2628,8 +2995,64 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z23, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z23, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -2746,6 +3169,64 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z21, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z4
+	VFNMADD231PS Z23, Z4, Z2
+	VFMADD231PS  Z21, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VSUBPS      Z20, Z0, Z0
@@ -2797,6 +3278,70 @@ short2rare:
 	VPERMD      Z1, Z29, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS 4(R8), Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z18, Z2, Z3
+	VFNMADD231PS Z22, Z3, Z2
+	VFMADD231PS  Z18, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VSUBPS       Z13, Z2, Z2
+	VMULPS       Z17, Z2, Z4
+	VFNMADD231PS Z21, Z4, Z2
+	VFMADD231PS  Z17, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKSSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXSB      Z28, Z0, Z0
+	VPMINSB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -2981,9 +3526,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeUint8AVX512(SB), NOSPLIT, $0-56
+// func QuantizeUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeUint8AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowU8, Z0 Narrow16, Z27 NarrowU8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip
@@ -3017,6 +3562,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -3181,12 +3729,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -3311,12 +3864,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -3453,6 +4011,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3570,8 +4130,58 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z24, Z0, Z3
+	VFNMADD231PS Z25, Z3, Z0
+	VFMADD231PS  Z24, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXUB      Z29, Z1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -3684,6 +4294,55 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VMOVUPS      (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXUB      Z29, Z1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z25, Z0, Z0
@@ -3733,6 +4392,59 @@ short2rare:
 	VPERMD      Z1, Z30, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z18, Z0, Z3
+	VFNMADD231PS Z22, Z3, Z0
+	VFMADD231PS  Z18, Z0, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPACKSSDW    Z3, Z2, Z2
+	VPMINSW      Z2, Z1, Z0
+	VPCMPEQW     Z26, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z30, Z1
+	VPMAXUB      Z29, Z1, Z1
+	VPMINUB      Z27, Z1, Z1
+	VMOVNTPS     Z1, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -3903,9 +4615,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeZeroPointUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-64
+// func QuantizeZeroPointUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowU8, Z0 Narrow16, Z27 NarrowU8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip, Z23 zeroPoint, Z22 Narrow16
@@ -3942,6 +4654,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -4113,12 +4828,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -4257,12 +4977,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -4417,6 +5142,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4551,8 +5278,60 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z24, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z24, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z24, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z24, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z22, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VMULPS       Z24, Z2, Z3
+	VFNMADD231PS Z25, Z3, Z2
+	VFMADD231PS  Z24, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VMULPS       Z24, Z2, Z4
+	VFNMADD231PS Z25, Z4, Z2
+	VFMADD231PS  Z24, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z22, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -4663,6 +5442,62 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS (BX), Z23
+	VBROADCASTSS 4(BX), Z22
+	VBROADCASTSS (R8), Z21
+	VPACKSSDW    Z21, Z21, Z20
+	VBROADCASTSS 4(R8), Z19
+	VPACKSSDW    Z19, Z19, Z18
+	VMOVUPS      (SI), Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z25, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z20, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VMULPS       Z22, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z22, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VMULPS       Z22, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z22, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z18, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z25, Z0, Z0
@@ -4714,6 +5549,68 @@ short2rare:
 	VPERMD      Z1, Z30, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z25
+	VBROADCASTSS 4(DX), Z24
+	VBROADCASTSS 8(DX), Z23
+	VBROADCASTSS 12(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VBROADCASTSS 8(BX), Z19
+	VBROADCASTSS 12(BX), Z18
+	VBROADCASTSS (R8), Z17
+	VBROADCASTSS 4(R8), Z16
+	VPACKSSDW    Z16, Z17, Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VPACKSSDW    Z13, Z14, Z12
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFNMADD231PS Z25, Z1, Z0
+	VFMADD231PS  Z21, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z20, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z15, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VMULPS       Z19, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z19, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VMULPS       Z18, Z2, Z4
+	VFNMADD231PS Z22, Z4, Z2
+	VFMADD231PS  Z18, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z12, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z26, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z30, Z0
+	VPMAXUB      Z29, Z0, Z0
+	VPMINUB      Z27, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -4916,9 +5813,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeMinvalUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeMinvalUint8AVX512(SB), NOSPLIT, $0-64
+// func QuantizeMinvalUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeMinvalUint8AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z27 most, Z30 Narrow16, Z28 NarrowU8, Z0 Narrow16, Z26 NarrowU8, Z25 0x80008000, Z29 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
@@ -4954,6 +5851,9 @@ groups:
 	MOVQ         R11, R9
 	CMPQ         R9, $+64
 	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R9, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -5141,12 +6041,17 @@ groupend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R10, $+2
 	JLT          short2end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R10, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -5295,12 +6200,17 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R10, $+4
 	JLT          short4end
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R10, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -5467,6 +6377,8 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5605,8 +6517,64 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z22, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z3
+	VFNMADD231PS Z24, Z3, Z2
+	VFMADD231PS  Z23, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VSUBPS       Z22, Z2, Z2
+	VMULPS       Z23, Z2, Z4
+	VFNMADD231PS Z24, Z4, Z2
+	VFMADD231PS  Z23, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS     (SI), Z0
@@ -5723,6 +6691,64 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS (BX), Z22
+	VBROADCASTSS 4(BX), Z21
+	VBROADCASTSS (R8), Z20
+	VBROADCASTSS 4(R8), Z19
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z20, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z3
+	VFNMADD231PS Z23, Z3, Z2
+	VFMADD231PS  Z21, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VSUBPS       Z19, Z2, Z2
+	VMULPS       Z21, Z2, Z4
+	VFNMADD231PS Z23, Z4, Z2
+	VFMADD231PS  Z21, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS     (SI), Z0
 	VSUBPS      Z20, Z0, Z0
@@ -5774,6 +6800,70 @@ short2rare:
 	VPERMD      Z1, Z29, Z1
 	VMOVUPS     Z1, (DI)
 	JMP         short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z24
+	VBROADCASTSS 4(DX), Z23
+	VBROADCASTSS 8(DX), Z22
+	VBROADCASTSS 12(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VBROADCASTSS 8(BX), Z18
+	VBROADCASTSS 12(BX), Z17
+	VBROADCASTSS (R8), Z16
+	VBROADCASTSS 4(R8), Z15
+	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 12(R8), Z13
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z16, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z20, Z0, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z19, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z19, Z0, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPADDSW      Z30, Z1, Z0
+	VMOVUPS      128(SI), Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z18, Z2, Z3
+	VFNMADD231PS Z22, Z3, Z2
+	VFMADD231PS  Z18, Z2, Z3
+	VCVTPS2DQ    Z3, Z3
+	VMOVUPS      192(SI), Z2
+	VSUBPS       Z13, Z2, Z2
+	VMULPS       Z17, Z2, Z4
+	VFNMADD231PS Z21, Z4, Z2
+	VFMADD231PS  Z17, Z2, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPADDSW      Z30, Z3, Z2
+	VPMINSW      Z3, Z1, Z1
+	VPCMPEQW     Z25, Z1, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPACKUSWB    Z2, Z0, Z0
+	VPERMD       Z0, Z29, Z0
+	VPMAXUB      Z28, Z0, Z0
+	VPMINUB      Z26, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, R8
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0

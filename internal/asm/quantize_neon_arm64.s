@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func QuantizeInt8NEON(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $216-56
+TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
 	// per group: V26 scale, V25 recip
@@ -606,9 +606,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
-// func QuantizeZeroPointInt8NEON(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func QuantizeZeroPointInt8NEON(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $280-64
+TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
 	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
@@ -1285,9 +1285,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
-// func QuantizeMinvalInt8NEON(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func QuantizeMinvalInt8NEON(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $280-64
+TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowS8, V0 Narrow16, V26 NarrowS8
 	// per group: V25 scale, V24 recip, V23 minval
@@ -1964,9 +1964,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
-// func QuantizeUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int)
+// func QuantizeUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $216-56
+TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
 	// per group: V26 scale, V25 recip
@@ -2566,9 +2566,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
-// func QuantizeZeroPointUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int)
+// func QuantizeZeroPointUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $280-64
+TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
 	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
@@ -3245,9 +3245,9 @@ lanetailrarenarrow:
 	FMOVQ F0, 16(RSP)
 	B lanetailback
 
-// func QuantizeMinvalUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int)
+// func QuantizeMinvalUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $280-64
+TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
 	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowU8, V0 Narrow16, V26 NarrowU8
 	// per group: V25 scale, V24 recip, V23 minval

@@ -8,30 +8,38 @@ package asm
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpE4M3BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+func QuantizeFpE4M3BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
 // QuantizeFpE5M2BF16AVX512 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
 // QuantizeFpE2M1BF16AVX512 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
 // QuantizeFpE2M1PackedBF16AVX512 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-56
+// func QuantizeFpE4M3BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x80, Z24 table
 	// per group: Z23 scale, Z22 recip
@@ -38,6 +38,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
@@ -354,12 +357,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
@@ -584,12 +592,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
@@ -826,6 +839,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -1043,8 +1058,104 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z22, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z22, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z22, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z4
+	VFMSUB231PS  Z23, Z4, Z0
+	VFNMADD231PS Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -1215,6 +1326,101 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z23
+	VBROADCASTSS 4(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z21, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z20, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -1291,6 +1497,105 @@ short2rare:
 	VPERMD       Z1, Z24, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z23
+	VBROADCASTSS 4(DX), Z22
+	VBROADCASTSS 8(DX), Z21
+	VBROADCASTSS 12(DX), Z20
+	VBROADCASTSS (BX), Z19
+	VBROADCASTSS 4(BX), Z18
+	VBROADCASTSS 8(BX), Z17
+	VBROADCASTSS 12(BX), Z16
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z19, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z18, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z17, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z4
+	VFMSUB231PS  Z20, Z4, Z0
+	VFNMADD231PS Z16, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -1546,9 +1851,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-56
+// func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x80, Z24 table
 	// per group: Z23 scale, Z22 recip
@@ -1580,6 +1885,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
@@ -1896,12 +2204,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
@@ -2126,12 +2439,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
@@ -2368,6 +2686,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2585,8 +2905,104 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z22, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z22, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z22, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z4
+	VFMSUB231PS  Z23, Z4, Z0
+	VFNMADD231PS Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -2757,6 +3173,101 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z23
+	VBROADCASTSS 4(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z21, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z20, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -2833,6 +3344,105 @@ short2rare:
 	VPERMD       Z1, Z24, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z23
+	VBROADCASTSS 4(DX), Z22
+	VBROADCASTSS 8(DX), Z21
+	VBROADCASTSS 12(DX), Z20
+	VBROADCASTSS (BX), Z19
+	VBROADCASTSS 4(BX), Z18
+	VBROADCASTSS 8(BX), Z17
+	VBROADCASTSS 12(BX), Z16
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z19, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z18, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z17, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z4
+	VFMSUB231PS  Z20, Z4, Z0
+	VFNMADD231PS Z16, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -3088,9 +3698,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-56
+// func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0xb000000, Z27 0x7f800000, Z26 0x3c0, Z25 0x0, Z24 0x80, Z23 table
 	// per group: Z22 scale, Z21 recip
@@ -3123,6 +3733,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
@@ -3439,12 +4052,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
@@ -3669,12 +4287,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
@@ -3911,6 +4534,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -4128,8 +4753,104 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z21, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z21, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPMAXSD      Z25, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z23, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD    (SI), Z0
@@ -4300,6 +5021,101 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z20, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z4
+	VFMSUB231PS  Z21, Z4, Z0
+	VFNMADD231PS Z19, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPMAXSD      Z25, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z23, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -4376,6 +5192,105 @@ short2rare:
 	VPERMD       Z1, Z23, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS 8(DX), Z20
+	VBROADCASTSS 12(DX), Z19
+	VBROADCASTSS (BX), Z18
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z16
+	VBROADCASTSS 12(BX), Z15
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z18, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z2
+	VFMSUB231PS  Z21, Z2, Z0
+	VFNMADD231PS Z17, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z3
+	VFMSUB231PS  Z20, Z3, Z0
+	VFNMADD231PS Z16, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z15, Z0, Z4
+	VFMSUB231PS  Z19, Z4, Z0
+	VFNMADD231PS Z15, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPMAXSD      Z25, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z23, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -4631,9 +5546,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
+// func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpE2M1PackedBF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
 	// per group: Z22 scale, Z21 recip
@@ -4666,6 +5581,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VPMOVZXWD    (SI), Z0
@@ -4996,12 +5914,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VPMOVZXWD    (SI), Z0
@@ -5230,12 +6153,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VPMOVZXWD    (SI), Z0
@@ -5476,6 +6404,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5703,8 +6633,106 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z21, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z21, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z21, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VPMADDUBSW   Z23, Z0, Z1
+	VPMOVWB      Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VPMOVZXWD  (SI), Z0
@@ -5891,6 +6919,103 @@ grouptailrarenarrow:
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z20, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z19, Z0, Z4
+	VFMSUB231PS  Z21, Z4, Z0
+	VFNMADD231PS Z19, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VPMADDUBSW   Z23, Z0, Z1
+	VPMOVWB      Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VPMOVZXWD  (SI), Z0
 	VPSLLD     $0x10, Z0, Z0
@@ -5972,6 +7097,107 @@ short2rare:
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS 8(DX), Z20
+	VBROADCASTSS 12(DX), Z19
+	VBROADCASTSS (BX), Z18
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z16
+	VBROADCASTSS 12(BX), Z15
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z18, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z18, Z0, Z1
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z17, Z0, Z2
+	VFMSUB231PS  Z21, Z2, Z0
+	VFNMADD231PS Z17, Z0, Z2
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z16, Z0, Z3
+	VFMSUB231PS  Z20, Z3, Z0
+	VFNMADD231PS Z16, Z0, Z3
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z15, Z0, Z4
+	VFMSUB231PS  Z19, Z4, Z0
+	VFNMADD231PS Z15, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VPMADDUBSW   Z23, Z0, Z1
+	VPMOVWB      Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VPMOVZXWD  (SI), Z0

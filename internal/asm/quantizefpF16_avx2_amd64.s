@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-56
+// func QuantizeFpE4M3F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c800000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c8, Y9 0x80
 	// per group: Y8 recip
@@ -35,6 +35,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
@@ -339,12 +342,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y8
@@ -446,6 +454,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -927,8 +937,108 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -1107,6 +1217,103 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x14, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
@@ -1371,9 +1578,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y1, (SP)
 	JMP       lanetailback
 
-// func QuantizeFpE5M2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeFpE5M2F16AVX2(SB), $352-56
+// func QuantizeFpE5M2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeFpE5M2F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38800000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c4, Y9 0x80
 	// per group: Y8 recip
@@ -1402,6 +1609,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
@@ -1706,12 +1916,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y8
@@ -1813,6 +2028,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2294,8 +2511,108 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -2474,6 +2791,103 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x15, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x15, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x15, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
@@ -2738,9 +3152,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y1, (SP)
 	JMP       lanetailback
 
-// func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-56
+// func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0xb000000, Y11 0x7f800000, Y10 0x3c0, Y9 0x0, Y8 0x80
 	// per group: Y7 recip
@@ -2770,6 +3184,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
@@ -3074,12 +3491,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y7
@@ -3181,6 +3603,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3662,8 +4086,108 @@ piece29:
 
 piece30:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y7, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -3842,6 +4366,103 @@ grouptailrarenarrow:
 	VPERMD    Y1, Y0, Y1
 	VMOVUPS   Y1, (SP)
 	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS 4(BX), Y6
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y7, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y6, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y6, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y11, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPSRLD       $0x14, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPSRLD       $0x18, Y1, Y1
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y2, Y2
+	VPAND        Y8, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPSRLD       $0x14, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPMAXSD      Y9, Y1, Y1
+	VPSRLD       $0x18, Y3, Y3
+	VPAND        Y8, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y11, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPSRLD       $0x14, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPMAXSD      Y9, Y2, Y2
+	VPSRLD       $0x18, Y4, Y4
+	VPAND        Y8, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VMOVNTPS     Y0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
@@ -4106,9 +4727,9 @@ lanetailrarenarrow:
 	VMOVUPS   Y1, (SP)
 	JMP       lanetailback
 
-// func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX2, F16C, FMA3
-TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-56
+// func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
 	// per group: Y8 recip
@@ -4137,6 +4758,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
@@ -4460,12 +5084,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y8
@@ -4571,6 +5200,8 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5069,8 +5700,112 @@ piece31:
 
 piece32:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVNTPS     X2, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
@@ -5257,6 +5992,107 @@ grouptailrarenarrow:
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SP)
 	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y7, Y0, Y3
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VPAND        Y12, Y0, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPSUBD       Y10, Y0, Y0
+	VPSRLD       $0x1c, Y1, Y1
+	VPAND        Y9, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y5
+	VPMAXUD      Y13, Y5, Y5
+	VPADDD       Y11, Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VPSUBD       Y6, Y1, Y1
+	VPSRLD       $0x16, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y2, Y2
+	VPAND        Y9, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y3, Y1
+	VPMINUD      Y15, Y1, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y13, Y2, Y2
+	VPADDD       Y11, Y2, Y5
+	VADDPS       Y5, Y1, Y1
+	VPSUBD       Y5, Y1, Y1
+	VPSRLD       $0x16, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSUBD       Y10, Y1, Y1
+	VPSRLD       $0x1c, Y3, Y3
+	VPAND        Y9, Y3, Y3
+	VPOR         Y3, Y1, Y1
+	VPAND        Y14, Y4, Y2
+	VPMINUD      Y15, Y2, Y2
+	VPAND        Y12, Y2, Y3
+	VPMAXUD      Y13, Y3, Y3
+	VPADDD       Y11, Y3, Y5
+	VADDPS       Y5, Y2, Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLD       $0x16, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y10, Y2, Y2
+	VPSRLD       $0x1c, Y4, Y4
+	VPAND        Y9, Y4, Y4
+	VPOR         Y4, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+24(SB), Y2
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPMADDUBSW   Y1, Y0, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVNTPS     X2, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Y0

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+// func QuantizeFpE4M3F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE4M3F16NEON(SB), NOSPLIT, $184-56
+TEXT ·QuantizeFpE4M3F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 most, V29 0x7fffffff, V28 0x3c800000, V27 0x7f800000, V26 0xa000000, V25 0x3c8, V24 0x80
 	// per group: V23 scale, V22 recip
@@ -928,9 +928,9 @@ lanetailrarenarrow:
 	FMOVQ F2, 16(RSP)
 	B lanetailback
 
-// func QuantizeFpE5M2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+// func QuantizeFpE5M2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $184-56
+TEXT ·QuantizeFpE5M2F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 most, V29 0x7fffffff, V28 0x38800000, V27 0x7f800000, V26 0xa800000, V25 0x1c4, V24 0x80
 	// per group: V23 scale, V22 recip
@@ -1852,9 +1852,9 @@ lanetailrarenarrow:
 	FMOVQ F2, 16(RSP)
 	B lanetailback
 
-// func QuantizeFpE2M1F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+// func QuantizeFpE2M1F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $184-56
+TEXT ·QuantizeFpE2M1F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 most, V29 0x7fffffff, V28 0x3f800000, V27 0xb000000, V26 0x7f800000, V25 0x3c0, V24 0x0, V23 0x80
 	// per group: V22 scale, V21 recip
@@ -2777,9 +2777,9 @@ lanetailrarenarrow:
 	FMOVQ F2, 16(RSP)
 	B lanetailback
 
-// func QuantizeFpE2M1PackedF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int)
+// func QuantizeFpE2M1PackedF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $184-56
+TEXT ·QuantizeFpE2M1PackedF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
 	// per call: V30 most, V29 0x7fffffff, V28 0x3f800000, V27 0x7f800000, V26 0xb000000, V25 0xfe, V24 0x8
 	// per group: V23 scale, V22 recip

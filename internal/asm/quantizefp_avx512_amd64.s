@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeFpE4M3AVX512(SB), NOSPLIT, $0-56
+// func QuantizeFpE4M3AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeFpE4M3AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x80, Z24 table
 	// per group: Z23 scale, Z22 recip
@@ -38,6 +38,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -334,12 +337,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -552,12 +560,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -782,6 +795,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -987,8 +1002,102 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z22, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z22, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z22, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z22, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z22, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z22, Z0, Z4
+	VFMSUB231PS  Z23, Z4, Z0
+	VFNMADD231PS Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (SI), Z0
@@ -1147,6 +1256,99 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z23
+	VBROADCASTSS 4(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z21, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z21, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z20, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z20, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z20, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z23, Z0, Z0
@@ -1219,6 +1421,103 @@ short2rare:
 	VPERMD       Z1, Z24, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z23
+	VBROADCASTSS 4(DX), Z22
+	VBROADCASTSS 8(DX), Z21
+	VBROADCASTSS 12(DX), Z20
+	VBROADCASTSS (BX), Z19
+	VBROADCASTSS 4(BX), Z18
+	VBROADCASTSS 8(BX), Z17
+	VBROADCASTSS 12(BX), Z16
+	VMOVUPS      (SI), Z0
+	VMULPS       Z19, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z19, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z18, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z18, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z17, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z17, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z16, Z0, Z4
+	VFMSUB231PS  Z20, Z4, Z0
+	VFNMADD231PS Z16, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x14, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS      (SI), Z0
@@ -1458,9 +1757,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeFpE5M2AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeFpE5M2AVX512(SB), NOSPLIT, $0-56
+// func QuantizeFpE5M2AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeFpE5M2AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x80, Z24 table
 	// per group: Z23 scale, Z22 recip
@@ -1492,6 +1791,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -1788,12 +2090,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -2006,12 +2313,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -2236,6 +2548,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -2441,8 +2755,102 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z22, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z22, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z22, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z22, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z22, Z0, Z3
+	VFMSUB231PS  Z23, Z3, Z0
+	VFNMADD231PS Z22, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z22, Z0, Z4
+	VFMSUB231PS  Z23, Z4, Z0
+	VFNMADD231PS Z22, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (SI), Z0
@@ -2601,6 +3009,99 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z23
+	VBROADCASTSS 4(DX), Z22
+	VBROADCASTSS (BX), Z21
+	VBROADCASTSS 4(BX), Z20
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z21, Z0, Z2
+	VFMSUB231PS  Z23, Z2, Z0
+	VFNMADD231PS Z21, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z20, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z20, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z20, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z20, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z23, Z0, Z0
@@ -2673,6 +3174,103 @@ short2rare:
 	VPERMD       Z1, Z24, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z23
+	VBROADCASTSS 4(DX), Z22
+	VBROADCASTSS 8(DX), Z21
+	VBROADCASTSS 12(DX), Z20
+	VBROADCASTSS (BX), Z19
+	VBROADCASTSS 4(BX), Z18
+	VBROADCASTSS 8(BX), Z17
+	VBROADCASTSS 12(BX), Z16
+	VMOVUPS      (SI), Z0
+	VMULPS       Z19, Z0, Z1
+	VFMSUB231PS  Z23, Z1, Z0
+	VFNMADD231PS Z19, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z18, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z18, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z17, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z17, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z16, Z0, Z4
+	VFMSUB231PS  Z20, Z4, Z0
+	VFNMADD231PS Z16, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x15, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS      (SI), Z0
@@ -2912,9 +3510,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-56
+// func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0xb000000, Z27 0x7f800000, Z26 0x3c0, Z25 0x0, Z24 0x80, Z23 table
 	// per group: Z22 scale, Z21 recip
@@ -2947,6 +3545,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -3243,12 +3844,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -3461,12 +4067,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -3691,6 +4302,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -3896,8 +4509,102 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z21, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z21, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z21, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z21, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z21, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPMAXSD      Z25, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z23, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS      (SI), Z0
@@ -4056,6 +4763,99 @@ grouptailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VMOVUPS      (SI), Z0
+	VMULPS       Z20, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z20, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z19, Z0, Z4
+	VFMSUB231PS  Z21, Z4, Z0
+	VFNMADD231PS Z19, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPMAXSD      Z25, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z23, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z22, Z0, Z0
@@ -4128,6 +4928,103 @@ short2rare:
 	VPERMD       Z1, Z23, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS 8(DX), Z20
+	VBROADCASTSS 12(DX), Z19
+	VBROADCASTSS (BX), Z18
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z16
+	VBROADCASTSS 12(BX), Z15
+	VMOVUPS      (SI), Z0
+	VMULPS       Z18, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z18, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z17, Z0, Z2
+	VFMSUB231PS  Z21, Z2, Z0
+	VFNMADD231PS Z17, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z16, Z0, Z3
+	VFMSUB231PS  Z20, Z3, Z0
+	VFNMADD231PS Z16, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z15, Z0, Z4
+	VFMSUB231PS  Z19, Z4, Z0
+	VFNMADD231PS Z15, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z27, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VPSRLD       $0x14, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPMAXSD      Z25, Z0, Z0
+	VPSRLD       $0x18, Z1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z2, Z2
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z3, Z3
+	VPTERNLOGD   $0xf8, Z24, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z27, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z28, Z3, Z3
+	VADDPS       Z3, Z2, Z2
+	VSUBPS       Z3, Z2, Z2
+	VPSRLD       $0x14, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPMAXSD      Z25, Z2, Z2
+	VPSRLD       $0x18, Z4, Z4
+	VPTERNLOGD   $0xf8, Z24, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z23, Z0
+	VMOVNTPS     Z0, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+64, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS      (SI), Z0
@@ -4367,9 +5264,9 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-56
+// func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
 	// per group: Z22 scale, Z21 recip
@@ -4402,6 +5299,9 @@ groups:
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 	CMPQ         R8, $+256
 	JLT          grouploop
 	VMOVUPS      (SI), Z0
@@ -4712,12 +5612,17 @@ groupend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short2:
 	CMPQ         R9, $+2
 	JLT          short2end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short2stream
 	CMPQ         R9, $+8
 	JLT          short2loop
 	VMOVUPS      (SI), Z0
@@ -4934,12 +5839,17 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
 short4:
 	CMPQ         R9, $+4
 	JLT          short4end
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          short4stream
 	CMPQ         R9, $+16
 	JLT          short4loop
 	VMOVUPS      (SI), Z0
@@ -5168,6 +6078,8 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
 
@@ -5383,8 +6295,104 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
 	VZEROUPPER
 	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VMOVUPS      (SI), Z0
+	VMULPS       Z21, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z21, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z21, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z21, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z21, Z0, Z3
+	VFMSUB231PS  Z22, Z3, Z0
+	VFNMADD231PS Z21, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z21, Z0, Z4
+	VFMSUB231PS  Z22, Z4, Z0
+	VFNMADD231PS Z21, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouprare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VPMADDUBSW   Z23, Z0, Z1
+	VPMOVWB      Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+256, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 grouprare:
 	VMOVUPS    (SI), Z0
@@ -5559,6 +6567,101 @@ grouptailrarenarrow:
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        grouptailback
 
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS (BX), Z20
+	VBROADCASTSS 4(BX), Z19
+	VMOVUPS      (SI), Z0
+	VMULPS       Z20, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z20, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z20, Z0, Z2
+	VFMSUB231PS  Z22, Z2, Z0
+	VFNMADD231PS Z20, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z19, Z0, Z3
+	VFMSUB231PS  Z21, Z3, Z0
+	VFNMADD231PS Z19, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z19, Z0, Z4
+	VFMSUB231PS  Z21, Z4, Z0
+	VFNMADD231PS Z19, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short2rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VPMADDUBSW   Z23, Z0, Z1
+	VPMOVWB      Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+256, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 short2rare:
 	VMOVUPS    (SI), Z0
 	VDIVPS     Z22, Z0, Z0
@@ -5636,6 +6739,105 @@ short2rare:
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        short2back
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	PREFETCHT0   64(SI)(CX*1)
+	PREFETCHT0   128(SI)(CX*1)
+	PREFETCHT0   192(SI)(CX*1)
+	VBROADCASTSS (DX), Z22
+	VBROADCASTSS 4(DX), Z21
+	VBROADCASTSS 8(DX), Z20
+	VBROADCASTSS 12(DX), Z19
+	VBROADCASTSS (BX), Z18
+	VBROADCASTSS 4(BX), Z17
+	VBROADCASTSS 8(BX), Z16
+	VBROADCASTSS 12(BX), Z15
+	VMOVUPS      (SI), Z0
+	VMULPS       Z18, Z0, Z1
+	VFMSUB231PS  Z22, Z1, Z0
+	VFNMADD231PS Z18, Z0, Z1
+	VMOVUPS      64(SI), Z0
+	VMULPS       Z17, Z0, Z2
+	VFMSUB231PS  Z21, Z2, Z0
+	VFNMADD231PS Z17, Z0, Z2
+	VMOVUPS      128(SI), Z0
+	VMULPS       Z16, Z0, Z3
+	VFMSUB231PS  Z20, Z3, Z0
+	VFNMADD231PS Z16, Z0, Z3
+	VMOVUPS      192(SI), Z0
+	VMULPS       Z15, Z0, Z4
+	VFMSUB231PS  Z19, Z4, Z0
+	VFNMADD231PS Z15, Z0, Z4
+	VADDPS       Z2, Z1, Z0
+	VADDPS       Z4, Z3, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          short4rare
+	VPANDD       Z30, Z1, Z0
+	VPMINUD      Z31, Z0, Z0
+	VPANDD       Z28, Z0, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z0, Z0
+	VPSUBD       Z6, Z0, Z0
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z0, Z0
+	VPSUBD       Z26, Z0, Z0
+	VPSRLD       $0x1c, Z1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z1, Z0
+	VPANDD       Z30, Z2, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z1, Z1
+	VPSUBD       Z6, Z1, Z1
+	VPSRLD       $0x16, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z2, Z2
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPANDD       Z30, Z3, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z5
+	VADDPS       Z5, Z1, Z1
+	VPSUBD       Z5, Z1, Z1
+	VPSRLD       $0x16, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x1c, Z3, Z3
+	VPTERNLOGD   $0xf8, Z25, Z3, Z1
+	VPANDD       Z30, Z4, Z2
+	VPMINUD      Z31, Z2, Z2
+	VPANDD       Z28, Z2, Z3
+	VPMAXUD      Z29, Z3, Z3
+	VPADDD       Z27, Z3, Z5
+	VADDPS       Z5, Z2, Z2
+	VPSUBD       Z5, Z2, Z2
+	VPSRLD       $0x16, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VPSUBD       Z26, Z2, Z2
+	VPSRLD       $0x1c, Z4, Z4
+	VPTERNLOGD   $0xf8, Z25, Z4, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPACKUSWB    Z1, Z0, Z0
+	VPERMD       Z0, Z24, Z0
+	VPMADDUBSW   Z23, Z0, Z1
+	VPMOVWB      Z1, Y1
+	VMOVNTPS     Y1, (DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+32, DI
+	ADDQ         $+256, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
 
 short4rare:
 	VMOVUPS    (SI), Z0

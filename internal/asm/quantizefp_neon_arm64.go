@@ -10,7 +10,7 @@ package asm
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeFpE4M3NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int)
+func QuantizeFpE4M3NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
 // QuantizeFpE5M2NEON sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
@@ -18,7 +18,7 @@ func QuantizeFpE4M3NEON(q *uint8, x *float32, scale *float32, recip *float32, mo
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeFpE5M2NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int)
+func QuantizeFpE5M2NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
 // QuantizeFpE2M1NEON sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
@@ -26,7 +26,7 @@ func QuantizeFpE5M2NEON(q *uint8, x *float32, scale *float32, recip *float32, mo
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeFpE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int)
+func QuantizeFpE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 
 // QuantizeFpE2M1PackedNEON sets q to the code of x/scale, clamped to -most and most and rounded to the format.
 // recip is Prepare's.
@@ -34,4 +34,4 @@ func QuantizeFpE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, mo
 // parameters and results are one per group.
 //
 //go:noescape
-func QuantizeFpE2M1PackedNEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int)
+func QuantizeFpE2M1PackedNEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)

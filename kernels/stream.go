@@ -1,0 +1,101 @@
+package kernels
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// streamFrom is what SetStreaming sets.
+var streamFrom atomic.Int64
+
+func init() { streamFrom.Store(8 << 20) }
+
+// SetStreaming sets from how many bytes on, read and written together, a call
+// writes its results past the caches, and returns the setting before. Memory
+// need not send what is overwritten then, and the caches keep what else is in
+// them; but what reads the results next has to fetch them. It is 8 MiB unless
+// set; with 0 every call does that can, with a negative number none. The results
+// are the same. Only the implementations for amd64 do it.
+func SetStreaming(bytes int) (before int) { return int(streamFrom.Swap(int64(bytes))) }
+
+// streaming says where whole tiles may be written past the caches, which takes
+// aligned memory in every output: from element first on, and from each unit-th
+// behind it. Nowhere if unit is 0.
+type streaming struct {
+	unit, first int
+	ahead       int // bytes by which to fetch input before its turn
+}
+
+const (
+	cacheLine = 64 // bytes, and the elements of the largest tile
+	fence     = 1  // added to ahead: nobody is to see what comes later before these stores
+	nearest   = 2  // the least ahead, which fetches nothing that is not wanted at once
+	farther   = 4096
+)
+
+// streamedLen is the least group for which it pays to go the ordinary way to
+// where it is aligned: such stores wait for their lines, and those behind them
+// for these. A variable for the tests.
+var streamedLen = 4096
+
+// streamingTo tells how a kernel that reads so many bits for each of n elements
+// writes its results, so many bits each at dst, and flags to the mask.
+func streamingTo(impl isa, n, read int, dst unsafe.Pointer, bits int, mask Mask) streaming {
+	bytes := n*(read+bits)/8 + len(mask.data)
+	if uint64(bytes) < uint64(streamFrom.Load()) || impl == neon { // a negative number is large then
+		return streaming{}
+	}
+	unit := min(8*cacheLine/bits, cacheLine)
+	s := streaming{unit, untilLine(dst, unit*bits/8) * 8 / bits, nearest}
+	switch mask.kind {
+	case byteMask:
+		flags := untilLine(unsafe.Pointer(&mask.data[0]), cacheLine)
+		if flags%unit != s.first {
+			return streaming{}
+		}
+		s.unit, s.first = cacheLine, flags
+	case bitMask:
+		s = s.every(8)
+	}
+	// Prefetching gains where no more is read than written; by Intel's servers, which AMX tells, always.
+	if s.unit > 0 && (bits+8*len(mask.data)/n >= read || cpu.X86.HasAMXTile) {
+		s.ahead = farther
+	}
+	return s
+}
+
+// every restricts a streaming to where each n-th element begins a byte.
+func (t streaming) every(n int) streaming {
+	if t.first%n != 0 {
+		return streaming{}
+	}
+	return t
+}
+
+// untilLine is how many bytes it is to the next multiple of size.
+func untilLine(p unsafe.Pointer, size int) int { return int(-uintptr(p) & uintptr(size-1)) }
+
+// piece decides on the one that begins at s.off: whether it is of whole groups,
+// of how many elements at most, and whether it is streamed.
+func (t streaming) piece(s *spans) (whole bool, most int) {
+	s.ahead = 0
+	whole, most = s.g.Len <= s.most, s.most
+	if t.unit == 0 {
+		return whole, most
+	}
+	rest := (t.first - s.off) & (t.unit - 1) // elements to the next that is aligned
+	switch stays := s.g.Len%t.unit == 0 || cacheLine%s.g.Len == 0; {
+	case rest == 0 && whole && stays && s.done == 0:
+		s.ahead = t.ahead
+	case rest == 0 && s.g.Len >= streamedLen:
+		whole = false
+		s.ahead = t.ahead
+	case s.g.Len >= streamedLen:
+		whole, most = false, rest
+	case stays && rest > 0 && rest%s.g.Len == 0: // the next aligned one begins a group
+		most = rest
+	}
+	return whole, most
+}
