@@ -2,8 +2,10 @@ package quant_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/stretchr/testify/assert"
@@ -52,4 +54,24 @@ func TestConcurrency(t *testing.T) {
 		require.NoError(t, alone.Observe(quant.Tensor[float32]{Data: x.Data[:4*n], Shape: []int{4, n}}))
 	}
 	assert.Equal(t, alone.State()["qparams_calculator.running_max"], observing.State()["qparams_calculator.running_max"], "in whatever order")
+}
+
+// No goroutine outlives the pass that it was started for.
+func TestNoGoroutineLeft(t *testing.T) {
+	quant.ShareEvery(t, 64)
+	before := runtime.NumGoroutine()
+	x := random[float32](rand.New(rand.NewPCG(19, 20)), false, 40, 100)
+	for _, g := range []quant.Granularity{quant.PerTensor(), quant.PerChannel(1), quant.PerBlock(1, 20)} {
+		q, err := quant.New[float32](quant.Spec{Granularity: g}, quant.Weight)
+		require.NoError(t, err)
+		q.Workers = 8
+		var y quant.Tensor[float32]
+		for range 100 {
+			require.NoError(t, q.FakeQuantize(&y, x, nil))
+		}
+	}
+	for wait := time.Millisecond; runtime.NumGoroutine() > before && wait < time.Second; wait *= 2 {
+		time.Sleep(wait) // the last ones are on their way
+	}
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before)
 }

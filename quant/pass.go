@@ -2,6 +2,7 @@ package quant
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/lowbit-go/lowbit/kernels"
 )
@@ -10,10 +11,15 @@ import (
 const (
 	chunk = 1 << 12 // worked on at a time where an intermediate result is held; a multiple of 64
 	fuse  = 1 << 16 // a group this small is still in cache when it was observed, and is quantized at once
+	large = 1 << 21 // results of so many are more than a core's share of the caches, and the kernels are to know it
 )
 
-// minShare is the number of elements below which another goroutine is not worth it; a variable for the tests.
-var minShare = 1 << 15
+// Workers take pieces of at least piece elements, which stay in a core's cache. With less than minShare elements for each, to wake
+// another core takes as long as it saves. Variables for the tests.
+var (
+	piece    = 1 << 15
+	minShare = 1 << 18
+)
 
 // output is what a pass writes.
 type output uint8
@@ -55,7 +61,8 @@ type pass[T kernels.Float] struct {
 	phase   phase
 	workers int
 	shares  int // number of workers in this phase
-	unit    int // all shares but the last are multiples of it
+	pieces  int // as many for each share
+	unit    int // all pieces but the last are multiples of it
 	apart   bool
 	benches []*bench[T] // of each worker
 	run     []func()
@@ -73,6 +80,8 @@ type bench[T kernels.Float] struct {
 	low, high []float32
 
 	allLow, allHigh []float32 // of all groups
+
+	taken atomic.Int64 // pieces of its share, by whomever
 
 	codes, mask   [chunk]byte
 	wide, stepped []float32
@@ -165,26 +174,57 @@ func (p *pass[T]) writingUnit() int {
 	return 64
 }
 
-// split does a phase in shares of whole units, as equal as they can be. How many there are makes no difference to the results.
+// split does a phase in pieces of whole units. Each worker begins with a share of its own, so that it finds in its cache what it had
+// there in the phase before, and goes on with what others have not come to. Who does which makes no difference to the results.
 func (p *pass[T]) split(ph phase, shares int) {
-	p.phase, p.shares = ph, shares
+	p.phase, p.shares, p.pieces = ph, shares, shares
+	if n := piece; shares > 1 {
+		if p.size/shares >= large {
+			n = large
+		}
+		p.pieces = max(shares, p.size/n/shares*shares)
+	}
+	for _, b := range p.benches[:shares] {
+		b.taken.Store(0)
+	}
 	p.wait.Add(shares - 1)
 	for k := 1; k < shares; k++ {
 		go p.run[k]()
+	}
+	if shares > 1 {
+		go yield()
 	}
 	p.work(0)
 	p.wait.Wait()
 }
 
-// start returns the element at which the k-th share begins.
-func (p *pass[T]) start(k int) int {
+// yield is started after the workers: what was started last is kept for a while for the core that started it, and all else can go to
+// another at once.
+func yield() {}
+
+// start returns the element at which the i-th piece begins.
+func (p *pass[T]) start(i int) int {
 	units := (p.size + p.unit - 1) / p.unit
-	return min(p.size, (units/p.shares*k+units%p.shares*k/p.shares)*p.unit)
+	return min(p.size, (units/p.pieces*i+units%p.pieces*i/p.pieces)*p.unit)
 }
 
-// work does the k-th share of a phase.
+// work does the k-th share of a phase, and what is left of the others.
 func (p *pass[T]) work(k int) {
-	lo, hi := p.start(k), p.start(k+1)
+	each := p.pieces / p.shares
+	for i := range p.shares {
+		share := (k + i) % p.shares
+		for {
+			n := int(p.benches[share].taken.Add(1)) - 1
+			if n >= each {
+				break
+			}
+			p.workOn(k, p.start(share*each+n), p.start(share*each+n+1))
+		}
+	}
+}
+
+// workOn does a phase of the elements [lo, hi), at the k-th workbench.
+func (p *pass[T]) workOn(k, lo, hi int) {
 	b := p.benches[k]
 	switch p.phase {
 	case observing:
