@@ -30,5 +30,9 @@
 // conversion: the range is float32's own but for the last 0.2 percent.
 //
 // Back, the method Float32 is exact, for NaNs too. There is no arithmetic:
-// compute in float32 and round the result.
+// compute in float32 and round the result. Package kernels converts slices.
+//
+// Against float16 (package github.com/x448/float16), which has 11 significant
+// bits but ends at 65504 and loses precision below 2^-14, bfloat16 is the one
+// that takes whatever a float32 program computes without a scale.
 package bf16

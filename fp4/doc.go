@@ -14,7 +14,8 @@
 // is 1, the only subnormal 0.5, epsilon 0.5. Every value is a value of every
 // type of package fp8 that has a sign, but for the -0 of the FNUZ types.
 //
-// Sixteen values cover little, so E2M1 comes in blocks that share a scale: in
+// A number between 1 and 6 is off by at most a fifth of itself, and between 0
+// and 1 by at most 0.25. Sixteen values cover little, so E2M1 comes in blocks that share a scale: in
 // MXFP4 32 numbers and a power of two, fp8.E8M0.
 //
 // # Conversion
@@ -34,5 +35,6 @@
 // # Packing
 //
 // Tensors hold two numbers in a byte, the first in the low nibble: see Pair.
-// Package kernels converts and packs slices.
+// Package kernels converts slices to pairs (EncodeE2M1Pairs) and to one code per
+// byte (EncodeE2M1), and back; its QuantizeFp divides by scales on the way.
 package fp4

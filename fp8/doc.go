@@ -28,16 +28,25 @@
 // FN stands for "finite", UZ for "unsigned zero": see the types. Every value is
 // a float32, a bfloat16 and, E8M0's apart, a float16.
 //
+// Other programs know them as
+//
+//	type      torch            safetensors
+//	E4M3FN    float8_e4m3fn    F8_E4M3
+//	E5M2      float8_e5m2      F8_E5M2
+//	E4M3FNUZ  float8_e4m3fnuz  F8_E4M3FNUZ
+//	E5M2FNUZ  float8_e5m2fnuz  F8_E5M2FNUZ
+//	E8M0      float8_e8m0fnu   F8_E8M0
+//
 // # Which format
 //
 // E4M3FN is for weights and activations: twice the precision of E5M2 (a number
 // in the normal range is off by at most 1/16 of itself, in E5M2 by 1/8), but a
 // range of 18 powers of two against 32. E5M2 is for gradients, whose range is
-// wide. Both want a scale that brings the numbers into that range. The FNUZ
-// types are what AMD's MI300 computes with; take them to exchange data with it,
-// and mind that the same code means half as much there. E8M0 is not for numbers
-// but for the scales of blocks of them (MXFP8, MXFP4): see E8M0Scale and package
-// fp4.
+// wide. Neither has two decimal digits, and both want a scale that brings the
+// numbers into their range. The FNUZ types are what AMD's MI300 computes with;
+// take them to exchange data with it, and mind that the same code means half as
+// much there. E8M0 is not for numbers but for the scales of blocks of them
+// (MXFP8, MXFP4): see E8M0Scale and package fp4.
 //
 // # Which conversion
 //
@@ -78,5 +87,7 @@
 // # Slices
 //
 // The functions here are for single numbers. Package kernels has the same
-// conversions for slices.
+// conversions for slices, kernels.EncodeE4M3FNSat
+// converts as E4M3FNFromFloat32Sat, kernels.DecodeE4M3FN as E4M3FN.Float32, and
+// so on. Its QuantizeFp divides by scales on the way.
 package fp8

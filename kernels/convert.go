@@ -63,13 +63,13 @@ func DecodeE5M2(dst []float32, src []fp8.E5M2) {
 
 // EncodeE4M3FNUZ converts as fp8.E4M3FNUZFromFloat32: out of range to NaN.
 func EncodeE4M3FNUZ(dst []fp8.E4M3FNUZ, src []float32) {
-	encode("EncodeE4M3FNUZ", dst, src, fp8.E4M3FNUZFromFloat32, 0)
+	encode("EncodeE4M3FNUZ", dst, src, fp8.E4M3FNUZFromFloat32, overflowE4M3FNUZ)
 }
 
 // EncodeE4M3FNUZSat converts as fp8.E4M3FNUZFromFloat32Sat: out of range to
 // +-240.
 func EncodeE4M3FNUZSat(dst []fp8.E4M3FNUZ, src []float32) {
-	encode("EncodeE4M3FNUZSat", dst, src, fp8.E4M3FNUZFromFloat32Sat, 0)
+	encode("EncodeE4M3FNUZSat", dst, src, fp8.E4M3FNUZFromFloat32Sat, fp8.E4M3FNUZMax)
 }
 
 // DecodeE4M3FNUZ converts as fp8.E4M3FNUZ.Float32.
@@ -79,13 +79,13 @@ func DecodeE4M3FNUZ(dst []float32, src []fp8.E4M3FNUZ) {
 
 // EncodeE5M2FNUZ converts as fp8.E5M2FNUZFromFloat32: out of range to NaN.
 func EncodeE5M2FNUZ(dst []fp8.E5M2FNUZ, src []float32) {
-	encode("EncodeE5M2FNUZ", dst, src, fp8.E5M2FNUZFromFloat32, 0)
+	encode("EncodeE5M2FNUZ", dst, src, fp8.E5M2FNUZFromFloat32, overflowE5M2FNUZ)
 }
 
 // EncodeE5M2FNUZSat converts as fp8.E5M2FNUZFromFloat32Sat: out of range to
 // +-57344.
 func EncodeE5M2FNUZSat(dst []fp8.E5M2FNUZ, src []float32) {
-	encode("EncodeE5M2FNUZSat", dst, src, fp8.E5M2FNUZFromFloat32Sat, 0)
+	encode("EncodeE5M2FNUZSat", dst, src, fp8.E5M2FNUZFromFloat32Sat, fp8.E5M2FNUZMax)
 }
 
 // DecodeE5M2FNUZ converts as fp8.E5M2FNUZ.Float32.
@@ -96,12 +96,12 @@ func DecodeE5M2FNUZ(dst []float32, src []fp8.E5M2FNUZ) {
 // EncodeE8M0 converts as fp8.E8M0FromFloat32: to the nearest power of two, out
 // of range to NaN.
 func EncodeE8M0(dst []fp8.E8M0, src []float32) {
-	encode("EncodeE8M0", dst, src, fp8.E8M0FromFloat32, 0)
+	encode("EncodeE8M0", dst, src, fp8.E8M0FromFloat32, overflowE8M0)
 }
 
 // EncodeE8M0Sat converts as fp8.E8M0FromFloat32Sat: what is too large to 2^127.
 func EncodeE8M0Sat(dst []fp8.E8M0, src []float32) {
-	encode("EncodeE8M0Sat", dst, src, fp8.E8M0FromFloat32Sat, 0)
+	encode("EncodeE8M0Sat", dst, src, fp8.E8M0FromFloat32Sat, fp8.E8M0Max)
 }
 
 // DecodeE8M0 converts as fp8.E8M0.Float32.
@@ -111,7 +111,7 @@ func DecodeE8M0(dst []float32, src []fp8.E8M0) {
 
 // EncodeE2M1 converts as fp4.E2M1FromFloat32, which saturates: a code to a byte.
 func EncodeE2M1(dst []fp4.E2M1, src []float32) {
-	encode("EncodeE2M1", dst, src, fp4.E2M1FromFloat32, 0)
+	encode("EncodeE2M1", dst, src, fp4.E2M1FromFloat32, fp4.E2M1Max)
 }
 
 // DecodeE2M1 converts as fp4.E2M1.Float32.
@@ -137,19 +137,28 @@ func DecodeE2M1Pairs(dst []float32, src []fp4.Pair) {
 	decodePairs(current(), dst, src)
 }
 
-// encode converts by one, or by assembly, which clamps to most in fp8.
-func encode[D any](kernel string, dst []D, src []float32, one func(float32) D, most float32) {
+// small are the types, one number to an element, from and to which slices are converted.
+type small interface {
+	float16.Float16 | bf16.BFloat16 | fp8.E4M3FN | fp8.E5M2 | fp8.E4M3FNUZ | fp8.E5M2FNUZ | fp8.E8M0 | fp4.E2M1
+}
+
+// encode converts by one, or by assembly, which clamps to most if there is one.
+func encode[D small](kernel string, dst []D, src []float32, one func(float32) D, most float32) {
 	checkLen(kernel, "dst", len(dst), len(src))
 	checkApart(kernel, memory("dst", dst), memory("src", src))
-	if !encodeAsm(current(), dst, src, most) {
+	if impl := current(); impl != generic && len(src) > 0 {
+		encodeAsm(impl, dst, src, most)
+	} else {
 		portableConvert(dst, src, one)
 	}
 }
 
-func decode[S any](kernel string, dst []float32, src []S, one func(S) float32) {
+func decode[S small](kernel string, dst []float32, src []S, one func(S) float32) {
 	checkLen(kernel, "dst", len(dst), len(src))
 	checkApart(kernel, memory("dst", dst), memory("src", src))
-	if !decodeAsm(current(), dst, src) {
+	if impl := current(); impl != generic && len(src) > 0 {
+		decodeAsm(impl, dst, src)
+	} else {
 		portableConvert(dst, src, one)
 	}
 }
@@ -169,7 +178,7 @@ func decodePairs(impl isa, dst []float32, src []fp4.Pair) {
 		portableDecodePairs(dst, src)
 	} else {
 		for s := flat(len(dst), streamingTo(impl, len(dst), 4, unsafe.Pointer(&dst[0]), 32, NoMask).every(2)); s.advance(); {
-			asm.DecodeFp(impl, asm.E2M1, &dst[s.off], (*byte)(&src[s.off/2]), s.length, s.ahead)
+			asm.DecodeFp(impl, asm.E2M1Packed, &dst[s.off], unsafe.Pointer(&src[s.off/2]), s.length, s.ahead)
 		}
 	}
 }

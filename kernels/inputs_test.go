@@ -22,12 +22,6 @@ func (k *kernel) alone() bool {
 	return !strings.HasPrefix(k.name, "MinMax") && !strings.HasPrefix(k.name, "Backward") && !strings.Contains(k.name, "ack")
 }
 
-// loop reports whether the kernel has no assembly: a loop over a function that
-// is exhausted in its own package, so that a sample does here.
-func (k *kernel) loop() bool {
-	return strings.Contains(k.name, "UZ") || strings.Contains(k.name, "E8M0") || k.name == "EncodeE2M1"
-}
-
 // float32s are the kernels to which float32 numbers are given: each formula once.
 func (k *kernel) float32s() bool {
 	if k.operands[1].elem.name != "f32" || strings.Contains(k.name, "/f16") || strings.Contains(k.name, "/bf16") {
@@ -79,9 +73,6 @@ func sweepFloat32s(k *kernel, implementations []string) error {
 	step, low := *stride, 12 // bits of the mantissa that are zero
 	if step == 0 {
 		step, low = uint64(effort(100_003, 4001, 1)), effort(19, 16, 12)
-	}
-	if k.loop() {
-		step = max(step, 4001)
 	}
 	err := sweep(k, implementations, 1, int((1<<32+step-1)/step), func(first int, src []byte) {
 		for i, x := 0, view[uint32](src); i < len(x); i++ {

@@ -7,26 +7,89 @@ func convert() []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, t := range tensors[1:] {
 		k := ir.New("convert", "Encode", `sets y to x rounded to the 16-bit type.`, Elems.Of(t.name))
-		k.Store("y", t.mem, k.Load("x", ir.MemF32))
+		x := k.Load("x", ir.MemF32)
+		k.Store("y", t.out, x)
+		if t.out != t.mem {
+			x.OrAlarm()
+			k.Rarely(func() { k.Store("y", t.mem, x) })
+		}
 		ks = append(ks, k)
 		k = ir.New("convert", "Decode", `sets y to the values of x.`, Elems.Of(t.name))
 		k.Store("y", ir.MemF32, k.Load("x", t.mem))
 		ks = append(ks, k)
 	}
-	for _, f := range []format{e4m3, e5m2, e2m1} {
-		k := ir.New("convert", "DecodeFp", `sets y to the values of the codes x.`, Codes.Of(f.name))
-		k.Store("y", ir.MemF32, k.Load("x", f.code))
+	decode := func(name string, store func(k *ir.Kernel)) {
+		k := ir.New("convert", "DecodeFp", `sets y to the values of the codes x.`, Codes.Of(name))
+		store(k)
 		ks = append(ks, k)
 	}
-	for _, q := range fpCodes {
-		if q.name == "E2M1" {
-			continue // here that is a code of its own
-		}
+	for _, d := range []struct {
+		name  string
+		mem   ir.Mem
+		value func(k *ir.Kernel, x *ir.Node) *ir.Node // nil if it is what was loaded
+	}{
+		{"E5M2", ir.MemE5M2, nil},
+		{"E4M3FNUZ", ir.MemI8, e4m3fnuz.oneZero},
+		{"E5M2FNUZ", ir.MemI8, e5m2fnuz.oneZero},
+		{"E8M0", ir.MemU8, powerOfTwo},
+		{"E2M1", ir.MemU8, func(k *ir.Kernel, x *ir.Node) *ir.Node { return e2m1.value(k, x, x.Shl(28), 3) }},
+		{"E2M1Packed", ir.MemE2M1, nil},
+	} {
+		decode(d.name, func(k *ir.Kernel) {
+			x := k.Load("x", d.mem)
+			if d.value != nil {
+				x = d.value(k, x)
+			}
+			k.Store("y", ir.MemF32, x)
+		})
+	}
+	decode("E4M3", func(k *ir.Kernel) {
+		k.AlarmCode("x", ir.MemE4M3, k.Int(signs))
+		k.Store("y", ir.MemF32, k.Load("x", ir.MemE4M3).Mul(k.Const(256)))
+		k.Rarely(func() { k.Store("y", ir.MemF32, withNaN(k, "x")) })
+	})
+
+	encode := func(name string, store func(k *ir.Kernel, most, x *ir.Node)) {
 		k := ir.New("convert", "EncodeFp", `sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-largest value for most the conversion saturates, with the step behind it it overflows.`, Codes.Of(q.name))
-		x := k.Load("x", ir.MemF32)
-		q.store(k, "y", k.Word("most", ir.MemF32), x, func() *ir.Node { return x })
+largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.`, Codes.Of(name))
+		store(k, k.Word("most", ir.MemF32), k.Load("x", ir.MemF32))
 		ks = append(ks, k)
 	}
+	for _, q := range []fpCode{
+		{"E4M3", ir.MemU8, e4m3, 0x7f, 7, e4m3.encode},
+		{"E5M2", ir.MemU8, e5m2, 0x7f, 7, e5m2.encode},
+		{"E4M3FNUZ", ir.MemU8, e4m3fnuz, oneZero, 7, e4m3fnuz.encode},
+		{"E5M2FNUZ", ir.MemU8, e5m2fnuz, oneZero, 7, e5m2fnuz.encode},
+		{"E2M1", ir.MemU8, e2m1, 0, 3, e2m1.encode},
+		{"E2M1Packed", ir.MemE2M1, e2m1, 0, 3, e2m1.encode},
+	} {
+		encode(q.name, func(k *ir.Kernel, most, x *ir.Node) {
+			q.store(k, "y", most, x, func() *ir.Node { return x })
+		})
+	}
+	encode("E8M0", func(k *ir.Kernel, most, x *ir.Node) {
+		k.Store("y", ir.MemU8, exponentOf(k, x.Min(most)).Narrow16().NarrowU8())
+	})
 	return ks
+}
+
+// oneZero is the values of codes, sign extended, of a format that has NaN in the
+// place of -0.
+func (f format) oneZero(k *ir.Kernel, x *ir.Node) *ir.Node {
+	isNaN := x.IAdd(k.Int(127)) // -1 if it is, else below 256
+	return f.value(k, x, x, 7).As(ir.I32).OrAnd(isNaN, k.Int(0x7fc00000)).As(ir.F32)
+}
+
+// exponentOf is the E8M0 code of v: the exponent of 4/3*v, which is the next one
+// from 1.5 times a power of two on, subnormals included. NaN and infinity have
+// 255; what is below zero has the sign above its exponent and saturates to that.
+func exponentOf(k *ir.Kernel, v *ir.Node) *ir.Node {
+	return v.MulAdd(k.Const(4./3), k.Const(0)).As(ir.I32).Shr(23) // +0 for -0
+}
+
+// powerOfTwo is the value of an E8M0 code: an exponent, infinity made NaN by 0*v,
+// and for the least one a subnormal.
+func powerOfTwo(k *ir.Kernel, x *ir.Node) *ir.Node {
+	v := x.Shl(23).As(ir.F32)
+	return v.MulAdd(k.Const(0), v).As(ir.I32).UMax(k.Int(1 << 22)).As(ir.F32)
 }

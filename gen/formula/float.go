@@ -1,6 +1,10 @@
 package formula
 
-import "github.com/lowbit-go/lowbit/gen/ir"
+import (
+	"math"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
 
 // format is a small float format: its mantissa bits, the float32 exponent
 // field of its least normal number, and its largest value.
@@ -15,6 +19,10 @@ var (
 	e4m3 = format{"E4M3", 3, 121, ir.MemE4M3}
 	e5m2 = format{"E5M2", 2, 113, ir.MemE5M2}
 	e2m1 = format{"E2M1", 1, 127, ir.MemE2M1}
+
+	// One zero, and NaN in the place of -0.
+	e4m3fnuz = format{"E4M3FNUZ", 3, 120, ir.MemI8}
+	e5m2fnuz = format{"E5M2FNUZ", 2, 112, ir.MemI8}
 )
 
 // exponent is the exponent field of v, in place, or least if that is larger.
@@ -47,6 +55,17 @@ func (f format) encode(k *ir.Kernel, p *ir.Node) *ir.Node {
 	m := e.IAdd(k.Int(int32(23-f.mantissa) << 23))
 	steps := p.Add(m.As(ir.F32)).As(ir.I32).ISub(m)
 	return steps.IAdd(e.Shr(23 - f.mantissa)).ISub(k.Int(f.least << f.mantissa))
+}
+
+// value is the value of a code with so many bits beside its sign, the inverse of
+// encode: the code with its sign in the highest bit is signed. A normal number
+// y needs its exponent moved; a subnormal one is read as if it had a leading
+// one, and 2*y - least takes that away again, being less than y there alone.
+func (f format) value(k *ir.Kernel, code, signed *ir.Node, bits uint32) *ir.Node {
+	field := code.And(k.Int(1<<bits - 1)).Shl(23 - f.mantissa)
+	y := field.IAdd(k.Int((f.least - 1) << 23)).As(ir.F32)
+	least := math.Float32frombits(uint32(f.least) << 23)
+	return withSign(k, y.MulAdd(k.Const(2), k.Const(-least)).Min(y), signed.As(ir.F32))
 }
 
 func magnitude(k *ir.Kernel, v *ir.Node) *ir.Node {
@@ -103,6 +122,18 @@ var fpCodes = []fpCode{
 	{"E2M1Packed", ir.MemE2M1, e2m1, 0, 3, e2m1.encode},
 }
 
+// oneZero is the NaN of formats that have it in the place of -0.
+const oneZero = 0x80
+
+// signed gives a code, 0 or above, the sign of x.
+func (q fpCode) signed(k *ir.Kernel, code, x *ir.Node) *ir.Node {
+	sign := x.As(ir.I32).Shr(31 - q.sign)
+	if q.nan == oneZero {
+		sign = sign.And(code.IAdd(k.Int(0x7f))) // which has the sign's bit unless code is 0
+	}
+	return code.OrAnd(sign, k.Int(1<<q.sign))
+}
+
 // store writes the codes of v, and rarely those of what is instead of v where
 // it has a NaN.
 func (q fpCode) store(k *ir.Kernel, name string, most, v *ir.Node, rare func() *ir.Node) {
@@ -110,8 +141,7 @@ func (q fpCode) store(k *ir.Kernel, name string, most, v *ir.Node, rare func() *
 		return q.code(k, magnitude(k, v).As(ir.I32).UMin(most.As(ir.I32)).As(ir.F32))
 	}
 	write := func(code, sign *ir.Node) {
-		signed := code.OrAnd(sign.As(ir.I32).Shr(31-q.sign), k.Int(1<<q.sign))
-		k.Store(name, q.mem, signed.Narrow16().NarrowU8())
+		k.Store(name, q.mem, q.signed(k, code, sign).Narrow16().NarrowU8())
 	}
 	write(code(v.OrAlarm()), v)
 	k.Rarely(func() {
@@ -138,11 +168,37 @@ recip is Prepare's.`, Codes.Of(q.name), Elems.Of(t.name))
 	return ks
 }
 
+// scaled stores the values of codes times s to y. E4M3 is read as 1/256 of what
+// it is, so that s is multiplied by 256, which is exact, and not each value; but
+// where 256*s is infinite or NaN, and for NaN, the rare way is taken.
+func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node) {
+	x := k.Load(codes, f.code)
+	if f.code != ir.MemE4M3 {
+		k.Store("y", t.out, x.Mul(t.quiet(k, s)))
+		return
+	}
+	s256 := s.Mul(k.Const(256))
+	finite := s256.Sub(s256).Ordered()
+	k.AlarmCode(codes, f.code, finite.Select(k.Int(signs), k.Int(-1)))
+	k.Store("y", t.out, x.Mul(s256))
+	k.Rarely(func() { k.Store("y", t.mem, withNaN(k, codes).Mul(s)) })
+}
+
+// signs in four codes leave 0xff of a NaN.
+const signs = -0x7f7f7f80
+
+// withNaN is the values of E4M3 codes, NaN too.
+func withNaN(k *ir.Kernel, codes string) *ir.Node {
+	c := k.Load(codes, ir.MemU8)
+	isNaN := c.And(k.Int(0x7f)).IEq(k.Int(0x7f))
+	return isNaN.Select(k.Const(float32(math.NaN())), e4m3.value(k, c, c.Shl(24), 7))
+}
+
 func dequantizeFp(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, f := range []format{e4m3, e5m2, e2m1} {
 		k := ir.New("dequantizefp"+t.name, "DequantizeFp", `sets y = q*scale.`, Codes.Of(f.name), Elems.Of(t.name))
-		k.Store("y", t.out, k.Load("q", f.code).Mul(t.param(k, "scale")))
+		f.scaled(k, "q", t, k.Param("scale", ir.MemF32))
 		ks = append(ks, k)
 	}
 	return ks

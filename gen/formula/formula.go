@@ -31,8 +31,10 @@ func All() []*ir.Kernel {
 
 // Kinds of variants.
 var (
+	codeNames = []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0"}
+
 	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes.",
-		Choices: []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed"}, Names: []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed"}}
+		Choices: codeNames, Names: codeNames}
 	Masks = &ir.Kind{Type: "Mask", Doc: "Mask is how a kernel says what was clipped.",
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
@@ -52,7 +54,10 @@ var tensors = []tensor{{"", ir.MemF32, ir.MemF32}, {"F16", ir.MemF16, ir.MemF16}
 // param is a float32 parameter. Rounding to bfloat16 is shorter where a NaN
 // has no bits below those kept, so one in a parameter is made such, per group.
 func (t tensor) param(k *ir.Kernel, name string) *ir.Node {
-	p := k.Param(name, ir.MemF32)
+	return t.quiet(k, k.Param(name, ir.MemF32))
+}
+
+func (t tensor) quiet(k *ir.Kernel, p *ir.Node) *ir.Node {
 	if t.out == t.mem {
 		return p
 	}

@@ -17,14 +17,13 @@ import (
 // Type is the lane type of a value.
 type Type uint8
 
-// Lane types. A Mask is true or false per 32-bit lane. The lanes of F16 are in
-// order, those of I16 in an order that the target may choose.
+// Lane types. A Mask is true or false per 32-bit lane. The lanes of I16 are in
+// an order that the target may choose.
 const (
 	None Type = iota
 	F32
 	I32
 	I16
-	F16
 	I8
 	Mask
 )
@@ -32,7 +31,7 @@ const (
 // Slots is the number of registers that a tile of this type takes.
 func (t Type) Slots() int {
 	switch t {
-	case I16, F16:
+	case I16:
 		return 2
 	case I8:
 		return 1
@@ -45,7 +44,8 @@ type Mem uint8
 
 // Memory types. Bits is one bit per element, bit i%8 of byte i/8; E2M1 is four
 // bits, the first element in the low half of a byte. The float formats load as
-// their values; E2M1 is stored from one code per byte.
+// their values, but E4M3 as 1/256 of them, and its NaN as a number: AlarmCode
+// finds it. E2M1 is stored from one code per byte.
 const (
 	MemNone Mem = iota
 	MemF32
@@ -73,7 +73,7 @@ var memInfo = [...]struct {
 	MemI32:       {32, "int32", I32},
 	MemI8:        {8, "int8", I32},
 	MemU8:        {8, "uint8", I32},
-	MemE4M3:      {8, "uint8", F16},
+	MemE4M3:      {8, "uint8", F32},
 	MemE5M2:      {8, "uint8", F32},
 	MemE2M1:      {4, "uint8", F32},
 	MemBits:      {1, "uint8", Mask},
@@ -140,10 +140,10 @@ const (
 	OpMinS8
 	OpMinU8
 	OpBytes // mask to one byte per lane, 0 or 1
-	OpWiden // float16 to float32
 
-	OpAlarmNaN // sends the tile the rare way if a float in it is NaN
-	OpAlarmLow // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
+	OpAlarmNaN  // sends the tile the rare way if a float in it is NaN
+	OpAlarmCode // the same if a byte of a stream, or'ed with a, is 0xff
+	OpAlarmLow  // the same if a float is NaN or beyond the integers, so that ToInt will not do; the least int16 of Narrow16 sounds it too
 
 	OpFoldMin // the smallest of a group; anything if a NaN is among them
 	OpFoldMax // the largest of a group; likewise
@@ -153,7 +153,7 @@ const (
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
 	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
-	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Bytes", "Widen", "AlarmNaN", "AlarmLow", "FoldMin", "FoldMax", "FoldNaN", "Result"}
+	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -176,7 +176,7 @@ type Node struct {
 // for the whole tile at once, bfloat16 for half of it.
 func (n *Node) Slots() int {
 	switch n.Op {
-	case OpAlarmNaN, OpAlarmLow:
+	case OpAlarmNaN, OpAlarmCode, OpAlarmLow:
 		return 1
 	case OpStore:
 		switch n.Mem {
@@ -286,7 +286,7 @@ func (k *Kernel) add(n Node) *Node {
 func (k *Kernel) stream(name string, m Mem, out bool) {
 	for _, s := range k.Streams {
 		if s.Name == name {
-			if memInfo[s.Mem] != memInfo[m] {
+			if memInfo[s.Mem].goes != memInfo[m].goes {
 				panic("ir: stream " + name + " has two types")
 			}
 			s.Out, s.In = s.Out || out, s.In || !out
@@ -299,12 +299,7 @@ func (k *Kernel) stream(name string, m Mem, out bool) {
 // Load is the next tile of an input.
 func (k *Kernel) Load(name string, m Mem) *Node {
 	k.stream(name, m, false)
-	n := k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m})
-	switch m {
-	case MemE4M3: // 2^8 too small, as float16 has a larger bias
-		return k.add(Node{Op: OpWiden, Type: F32, Args: []*Node{n}}).Mul(k.Const(256))
-	}
-	return n
+	return k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m})
 }
 
 // Param is the group's element of a parameter array of float32 or int32.
@@ -505,6 +500,14 @@ func (n *Node) OrAlarm() *Node {
 	return n
 }
 
+// AlarmCode sends the tile the rare way if a byte of an input is 0xff where or's
+// bits are put in.
+func (k *Kernel) AlarmCode(name string, m Mem, or *Node) {
+	or.want("AlarmCode", I32)
+	k.stream(name, m, false)
+	k.add(Node{Op: OpAlarmCode, Args: []*Node{or}, Name: name, Mem: m})
+}
+
 // ToInt16OrAlarm is n as saturated int16; it sends the tile the rare way if one
 // is beyond int32, or NaN, or too low to be told from that.
 func (n *Node) ToInt16OrAlarm() *Node {
@@ -531,7 +534,7 @@ func (n *Node) FoldNaN() *Node { return n.un(OpFoldNaN, F32, F32) }
 // Root reports whether the node is wanted for what it does.
 func (n *Node) Root() bool {
 	switch n.Op {
-	case OpStore, OpResult, OpAlarmNaN, OpAlarmLow:
+	case OpStore, OpResult, OpAlarmNaN, OpAlarmCode, OpAlarmLow:
 		return true
 	}
 	return false
@@ -591,7 +594,7 @@ func (k *Kernel) Levels(lanes bool) []Level {
 			if lanes {
 				l[i] = PerElement
 			}
-		case OpStore, OpAlarmNaN, OpAlarmLow:
+		case OpStore, OpAlarmNaN, OpAlarmCode, OpAlarmLow:
 			l[i] = PerElement
 		case OpFoldMin, OpFoldMax, OpFoldNaN, OpResult:
 			l[i] = After

@@ -21,8 +21,10 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemI8 && n.Type == ir.F32:
 		return []*ir.Node{k.Int(0x4b004b00), k.Const(0x1p23 + 128), k.Byte(128)}
-	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // sign and seven bits, NaN's seven, what makes it one
-		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x3f803f80), k.Int(0x7e007e00)}
+	case n.Op == ir.OpAlarmCode:
+		return []*ir.Node{k.Int(-1)}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // all but a copy of the sign
+		return []*ir.Node{k.Int(-0x40004001)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemE2M1: // the high bytes of the values as float16
 		return []*ir.Node{k.TableConst([]uint32{0x3e3c3800, 0x46444240, 0xbebcb880, 0xc6c4c2c0}), k.Int(0x0f0f0f0f)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemBits:
@@ -146,11 +148,12 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.narrow(s, asm.H, m.SQXTUN, m.SQXTUN2, args[0])
 	case ir.OpBytes:
 		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0]))
+	case ir.OpAlarmCode:
+		m.alarmCode(s, args[0], args[1][0], at)
+		return -1
 	case ir.OpAlarmNaN, ir.OpAlarmLow:
 		m.alarm(s, args[0])
 		return -1
-	case ir.OpWiden:
-		return m.unary(s, []emit1{m.FCVTL, m.FCVTL2}[slot%2], args[0][0])
 	case ir.OpLoad:
 		return m.load(s, n, slot, args, at)
 	case ir.OpParam:
@@ -218,8 +221,25 @@ func (m *Machine) narrow(s *plan.Seg, wide asm.Size, lo, hi func(wide asm.Size, 
 
 // alarm leaves for the rare way if one of four registers has a NaN.
 func (m *Machine) alarm(s *plan.Seg, x []plan.V) {
-	most := m.binary(s, m.FMAX, m.binary(s, m.FMAX, x[0], x[1]), m.binary(s, m.FMAX, x[2], x[3]))
-	s.Add(plan.Inst{Defs: []plan.V{most}, Uses: []plan.V{most}, Emit: func(d, u []int) {
+	m.alarmLane(s, m.binary(s, m.FMAX, m.binary(s, m.FMAX, x[0], x[1]), m.binary(s, m.FMAX, x[2], x[3])))
+}
+
+// alarmCode leaves for the rare way if a byte of a stream is 0xff where the bits
+// of or are put in: one register, or one for each of a tile's four.
+func (m *Machine) alarmCode(s *plan.Seg, or []plan.V, ones plan.V, at plan.Addr) {
+	b := s.Op(plan.Vec, func(d int, _ []int) { m.LDR(asm.Q, asm.V(d), m.mem(at)) })
+	for i, o := range or {
+		if i == 0 || o != or[0] {
+			b = m.binary(s, m.ORR, b, o)
+		}
+	}
+	is := m.binary(s, sized(asm.B, m.CMEQ), b, ones)
+	m.alarmLane(s, m.binary(s, sized(asm.S, m.CMTST), is, is)) // all ones are a NaN
+}
+
+// alarmLane leaves for the rare way if a lane is NaN.
+func (m *Machine) alarmLane(s *plan.Seg, v plan.V) {
+	s.Add(plan.Inst{Defs: []plan.V{v}, Uses: []plan.V{v}, Emit: func(d, u []int) {
 		m.FMAXV(asm.V(d[0]), asm.V(u[0]))
 		m.FCMP(asm.V(d[0]), asm.V(d[0]))
 		m.BVS(s.RareLabel())

@@ -68,11 +68,11 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return half(4, m.UXTL, m.UXTL2, asm.S, half(8, m.UXTL, m.UXTL2, asm.H, raw))
 	case ir.MemE5M2: // the upper half of a float16
 		return widen(4, half(8, m.SHLL, m.SHLL2, asm.H, raw))
-	case ir.MemE4M3: // eight of them, exponent and mantissa put where float16 has them, and NaN put in
-		h := m.unary(s, func(d, a asm.V) { m.SHL(asm.H, d, a, 7) }, half(8, m.SXTL, m.SXTL2, asm.H, raw))
-		h = m.binary(s, m.AND, h, args[0][0])
-		is := m.binary(s, sized(asm.H, m.CMEQ), m.binary(s, m.AND, h, args[1][0]), args[1][0])
-		return m.binary(s, m.ORR, h, m.binary(s, m.AND, is, args[2][0]))
+	case ir.MemE4M3: // exponent and mantissa put where float16 has them
+		h := half(8, m.SXTL, m.SXTL2, asm.H, raw)
+		return widen(4, once(off/8, func() plan.V {
+			return m.binary(s, m.AND, m.unary(s, func(d, a asm.V) { m.SHL(asm.H, d, a, 7) }, h), args[0][0])
+		}))
 	case ir.MemE2M1: // nibbles in order, each to the high byte of its value as float16
 		high := once(0, func() plan.V {
 			lo := m.binary(s, m.AND, raw, args[1][0])

@@ -387,7 +387,7 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 // place finds a memory operand.
 func (s *Seg) place(n *ir.Node, slot int) Addr {
 	switch n.Op {
-	case ir.OpLoad, ir.OpStore:
+	case ir.OpLoad, ir.OpStore, ir.OpAlarmCode:
 		a := s.at[n.Name]
 		a.Disp += slot * s.p.m.Width() * 4 / n.Slots() * n.Mem.Bits() / 8
 		return a
@@ -411,11 +411,11 @@ func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
 // body emits all nodes of the tile, one 32-bit register after the other so
 // that few values are alive at once; narrow lanes follow when their halves are
 // there. A tail skips registers that hold nothing, and so narrows at its end.
-// Alarms for floats come before all else.
+// Alarms for floats and codes come before all else.
 func (s *Seg) body(accs map[*ir.Node][]V) {
 	skips := s.Tail && !s.p.k.Folds()
 	for _, n := range s.p.k.Nodes {
-		if n.Op == ir.OpAlarmNaN && s.wants(n) {
+		if early(n) && s.wants(n) {
 			s.emit(n, 0)
 		}
 	}
@@ -440,6 +440,9 @@ func (s *Seg) body(accs map[*ir.Node][]V) {
 	}
 }
 
+// early reports whether a node is an alarm that can be sounded at once.
+func early(n *ir.Node) bool { return n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmCode }
+
 // nodes emits one slot of all nodes whose tile takes so many registers.
 func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 	levels := s.p.k.Levels(s.lanes)
@@ -453,7 +456,7 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 				}
 				s.p.m.FoldStep(s, n, accs[n], slot, xs)
 			}
-		case levels[n.ID] != ir.PerElement || n.Slots() != slots || n.Op == ir.OpAs || n.Op == ir.OpAlarmNaN || !s.wants(n):
+		case levels[n.ID] != ir.PerElement || n.Slots() != slots || n.Op == ir.OpAs || early(n) || !s.wants(n):
 		case n.Op == ir.OpStore || n.Op == ir.OpAlarmLow:
 			s.emit(n, slot)
 		case n.Op == ir.OpLoad && slots != 4: // where it is wanted first

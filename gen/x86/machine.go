@@ -198,6 +198,19 @@ func (m *Machine) i(name string, ops ...operand.Op) {
 	}
 }
 
+// bitwise is a bitwise operation on whole registers, which AVX-512 knows with an
+// element size only; without one it is shorter, for 256 bits in the first sixteen registers.
+func (m *Machine) bitwise(name string, a operand.Op, b, d reg.VecPhysical) {
+	high := func(o operand.Op) bool {
+		r, ok := o.(reg.VecPhysical)
+		return ok && (r.Size() == 64 || r.PhysicalIndex() >= 16)
+	}
+	if high(a) || high(b) || high(d) {
+		name += "D"
+	}
+	m.i(name, a, b, d)
+}
+
 // immediate is a signed constant in the shortest form.
 func immediate(v int) operand.Op {
 	if v >= -128 && v < 128 {

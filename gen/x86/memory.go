@@ -16,18 +16,30 @@ import (
 func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 	k := ir.Of(n)
 	switch n.Mem {
-	case ir.MemE4M3: // the sign and the seven bits as float16, what a NaN looks like then, and what makes it one
-		return []*ir.Node{k.Int(-0x407f4080), k.Int(0x3f803f80), k.Int(0x7e007e00)}
+	case ir.MemE4M3, ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits
+		words := make([]uint32, m.Width())
+		for i := range words {
+			words[i] = uint32(2*i%16+1)<<24 | 0x80<<16 | uint32(2*i%16)<<8 | 0x80
+		}
+		extras := []*ir.Node{k.TableConst(words)}
+		if n.Mem == ir.MemE4M3 { // all but a copy of the sign
+			extras = append(extras, k.Int(-0x40004001))
+		}
+		return extras
 	case ir.MemE2M1:
 		values := []float32{0, .5, 1, 1.5, 2, 3, 4, 6, float32(math.Copysign(0, -1)), -.5, -1, -1.5, -2, -3, -4, -6}
 		words := make([]uint32, m.Width())
 		for i := range words {
 			words[i] = math.Float32bits(values[i])
 		}
-		if m.wide {
-			return []*ir.Node{k.TableConst(words)}
+		if !m.wide {
+			return []*ir.Node{k.TableConst(words), k.TableConst([]uint32{0, 4, 8, 12, 16, 20, 24, 28}), k.Int(-1 << 31)}
 		}
-		return []*ir.Node{k.TableConst(words), k.Int(-1 << 31)}
+		bytes, counts := make([]uint32, 16), make([]uint32, 16)
+		for i := range bytes {
+			bytes[i], counts[i] = uint32(i/2), uint32(4*(i%2))
+		}
+		return []*ir.Node{k.TableConst(words), k.TableConst(counts), k.TableConst(bytes)}
 	case ir.MemBits:
 		if m.wide {
 			return nil
@@ -49,7 +61,11 @@ func (m *Machine) roundExtras(k *ir.Kernel) []*ir.Node {
 	if !m.wide {
 		return []*ir.Node{k.Int(0x7fff)}
 	}
-	return []*ir.Node{k.Int(0x7fff), k.Int(0x10000), k.Int(1), k.TableConst([]uint32{0, 0, 2, 0, 4, 0, 6, 0, 1, 0, 3, 0, 5, 0, 7, 0})}
+	upper := make([]uint32, m.Width()) // the upper words of two registers
+	for i := range upper {
+		upper[i] = uint32(4*i+3)<<16 | uint32(4*i+1)
+	}
+	return []*ir.Node{k.Int(0x7fff), k.Int(0x10000), k.Int(1), k.TableConst(upper)}
 }
 
 func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
@@ -99,14 +115,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemBF16:
 		w := m.loadHalf(s, "VPMOVZXWD", slot, at, masked)
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, w)
-	case ir.MemE5M2:
-		h := s.Op(plan.Vec, func(d int, _ []int) {
-			m.widenBytes("VPMOVZXBW", at, slot, masked, d)
-			m.i("VPSLLW", operand.Imm(8), m.narrow(d), m.narrow(d))
-		})
-		return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
-	case ir.MemE4M3:
-		return m.loadE4M3(s, slot, args, at, masked)
+	case ir.MemE4M3, ir.MemE5M2:
+		return m.loadFp8(s, n.Mem, slot, args, at, masked)
 	case ir.MemE2M1:
 		return m.loadE2M1(s, slot, args, at, masked)
 	case ir.MemBits:
@@ -147,72 +157,60 @@ func (m *Machine) loadHalf(s *plan.Seg, name string, slot int, at plan.Addr, mas
 	})
 }
 
-// widenBytes loads a slot of bytes to 16 bits each.
-func (m *Machine) widenBytes(name string, at plan.Addr, slot int, masked bool, d int) {
-	if masked {
-		m.i(name+"_Z", m.mem(at, 0), m.lanes(slot), half(d))
-	} else {
-		m.i(name, m.mem(at, 0), m.narrow(d))
-	}
-}
-
-// loadE4M3 moves the seven bits of two slots' codes to where float16 has its
-// exponent and mantissa, and puts NaN in.
-func (m *Machine) loadE4M3(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
-	keep, nan, ones := args[0][0], args[1][0], args[2][0]
+// loadFp8 reads codes as the upper bytes of float16, shifted one down if the
+// exponent is one bit shorter.
+func (m *Machine) loadFp8(s *plan.Seg, mem ir.Mem, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
 	h := s.OpApart(plan.Vec, func(d int, u []int) {
-		r := m.vec(d)
-		if masked {
-			m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(2*slot), r)
-		} else {
-			m.i("VPMOVSXBW", m.mem(at, 0), r)
+		switch {
+		case masked:
+			m.i("VPMOVZXBW_Z", m.mem(at, 0), m.lanes(slot), half(d))
+			m.i("VPSLLW", operand.Imm(8), half(d), half(d))
+			return
+		case m.wide && d < 16:
+			m.i("VBROADCASTI128", m.mem(at, 0), half(d))
+		case m.wide:
+			m.i("VBROADCASTI32X4", m.mem(at, 0), half(d))
+		default:
+			m.i("VMOVQ", m.mem(at, 0), xs[d])
 		}
-		m.i("VPSLLW", operand.Imm(7), r, r)
-		if m.wide {
-			m.i("VPANDD", m.vec(u[0]), r, r)
-		} else {
-			m.i("VPAND", m.vec(u[0]), r, r)
-		}
-	}, keep)
-	if m.wide {
-		t := s.Op(plan.Vec, func(d int, u []int) { m.i("VPANDD", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, h, nan)
-		is := s.Op(plan.Mask, func(d int, u []int) { m.i("VPCMPEQW", m.vec(u[1]), m.vec(u[0]), ks[d]) }, t, nan)
-		s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, ones, is}, Emit: func(d, u []int) { m.i("VMOVDQU16", m.vec(u[1]), ks[u[2]], m.vec(d[0])) }})
-		return h
+		m.i("VPSHUFB", m.narrow(u[0]), m.narrow(d), m.narrow(d))
+	}, args[0][0])
+	if mem == ir.MemE4M3 {
+		h = s.OpApart(plan.Vec, func(d int, u []int) {
+			m.i("VPSRAW", operand.Imm(1), m.narrow(u[0]), m.narrow(d))
+			m.bitwise("VPAND", m.narrow(u[1]), m.narrow(d), m.narrow(d))
+		}, h, args[1][0])
 	}
-	is := s.OpApart(plan.Vec, func(d int, u []int) {
-		m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d))
-		m.i("VPCMPEQW", m.vec(u[1]), m.vec(d), m.vec(d))
-		m.i("VPAND", m.vec(u[2]), m.vec(d), m.vec(d))
-	}, h, nan, ones)
-	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPOR", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, h, is)
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
 }
 
-// loadE2M1 spreads a byte's two nibbles over the two halves of 64 bits, whose
-// low bits then index a table of the sixteen values, or of the eight positive ones.
+// loadE2M1 puts each nibble lowest in a lane, where it indexes a table of the
+// sixteen values, or of the eight positive ones.
 func (m *Machine) loadE2M1(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
-	b := s.Op(plan.Vec, func(d int, _ []int) {
-		if masked { // one bit per byte: (n+1)/2 - 8*slot of them
-			m.bytesMask(m.tailN, slot)
-			m.i("VPMOVZXBQ_Z", m.mem(at, 0), ks[6], m.vec(d))
-		} else {
-			m.i("VPMOVZXBQ", m.mem(at, 0), m.vec(d))
-		}
-	})
+	values, counts := args[0][0], args[1][0]
 	index := s.OpApart(plan.Vec, func(d int, u []int) {
-		m.i("VPSLLQ", operand.Imm(28), m.vec(u[0]), m.vec(d))
-		if m.wide {
-			m.i("VPORQ", m.vec(u[0]), m.vec(d), m.vec(d))
-		} else {
-			m.i("VPOR", m.vec(u[0]), m.vec(d), m.vec(d))
+		r := m.vec(d)
+		switch {
+		case masked: // one bit per byte: (n+1)/2 - 8*slot of them
+			m.bytesMask(m.tailN, slot)
+			m.i("VMOVDQU8_Z", m.mem(at, 0), ks[6], xs[d])
+			m.i("VPBROADCASTQ", xs[d], r)
+		case m.wide:
+			m.i("VPBROADCASTQ", m.mem(at, 0), r)
+		default:
+			m.i("VPBROADCASTD", m.mem(at, 0), r)
 		}
-	}, b)
-	v := s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, index, args[0][0])
+		if m.wide {
+			m.i("VPSHUFB", m.vec(u[1]), r, r)
+		}
+		m.i("VPSRLVD", m.vec(u[0]), r, r)
+	}, counts, args[2][0])
+	v := s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, index, values)
 	if m.wide {
 		return v
 	}
 	sign := s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(28), m.vec(u[0]), m.vec(d)) }, index)
-	return m.orAnd(s, v, sign, args[1][0])
+	return m.orAnd(s, v, sign, args[2][0])
 }
 
 // bytesMask puts one bit per byte of nibbles into K6, from the slot on.
@@ -302,18 +300,20 @@ func (m *Machine) storeBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]p
 		if nan {
 			r[i] = m.choose(s, m.compare(s, 7, x, x), r[i], c[len(c)-1][0])
 		}
-		r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, r[i])
 	}
-	p := m.pack(s, "VPACKUSDW", r[0], r[1])
 	if !m.wide {
+		for i := range r {
+			r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, r[i])
+		}
+		p := m.pack(s, "VPACKUSDW", r[0], r[1])
 		s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: []plan.V{p}, Emit: func(d, u []int) {
 			m.i("VPERMQ", operand.Imm(0xd8), m.vec(u[0]), m.vec(d[0]))
 			m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
 		}})
 		return
 	}
-	p = s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMQ", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, p, c[3][0])
-	s.Add(plan.Inst{Uses: []plan.V{p}, Emit: func(_, u []int) {
+	s.Add(plan.Inst{Defs: []plan.V{r[0]}, Uses: []plan.V{r[0], r[1], c[3][0]}, Emit: func(d, u []int) { m.i("VPERMT2W", m.vec(u[1]), m.vec(u[2]), m.vec(d[0])) }})
+	s.Add(plan.Inst{Uses: []plan.V{r[0]}, Emit: func(_, u []int) {
 		if masked {
 			m.i("VMOVDQU16", m.vec(u[0]), m.lanes(2*slot), m.mem(at, 0))
 		} else {

@@ -53,6 +53,9 @@ const (
 	E5M2
 	E2M1
 	E2M1Packed
+	E4M3FNUZ
+	E5M2FNUZ
+	E8M0
 )
 
 // Mask is how a kernel says what was clipped.

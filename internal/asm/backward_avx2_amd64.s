@@ -1250,11 +1250,11 @@ laneloop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y15, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1273,11 +1273,11 @@ laneloop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y15, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1433,11 +1433,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y15, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -1446,11 +1446,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y15, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1536,11 +1536,11 @@ lanestream:
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
 	VPADDD     Y15, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
 	VPADDD     Y15, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -1559,11 +1559,11 @@ lanestream:
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
 	VPADDD     Y15, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
 	VPADDD     Y15, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -1617,11 +1617,11 @@ laneloop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1644,11 +1644,11 @@ laneloop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1783,11 +1783,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
 	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1796,11 +1796,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y3, Y0
 	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
 	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1890,11 +1890,11 @@ lanestream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1917,11 +1917,11 @@ lanestream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0

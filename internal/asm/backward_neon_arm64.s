@@ -8,15 +8,15 @@
 
 TEXT ·BackwardBytesNEON(SB), NOSPLIT, $152-40
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
-	// per call: V30 0x4b004b00, V29 0x4b000000
+	// per call: V15 0x4b004b00, V14 0x4b000000
 	// vector registers in use at once: 6
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291200, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
@@ -24,24 +24,24 @@ laneloop:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
 	VUXTL V1.B8, V2.H8
-	VZIP1 V30.H8, V2.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP1 V15.H8, V2.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
-	VZIP2 V30.H8, V2.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
 	VUXTL2 V1.B16, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
@@ -100,30 +100,30 @@ piece8:
 	FMOVQ 80(RSP), F0
 	FMOVQ 144(RSP), F1
 	VUXTL V1.B8, V2.H8
-	VZIP1 V30.H8, V2.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP1 V15.H8, V2.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 96(RSP), F0
-	VZIP2 V30.H8, V2.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 112(RSP), F0
 	VUXTL2 V1.B16, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 128(RSP), F0
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 64(RSP)
 lanetailnarrow:
@@ -154,41 +154,41 @@ laneend:
 
 TEXT ·BackwardBitsNEON(SB), NOSPLIT, $152-40
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
-	// per call: V30 0x3f800000, V29 table, V28 table
+	// per call: V15 0x3f800000, V14 table, V13 table
 	// vector registers in use at once: 6
 	MOVD dx+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD dy+16(FP), R2
 	MOVD $1065353216, R16
-	VDUP R16, V30.S4
-	VMOVQ $0x0000000200000001, $0x0000000800000004, V29
-	VMOVQ $0x0000002000000010, $0x0000008000000040, V28
+	VDUP R16, V15.S4
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
 laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ (R2), F2
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	FMOVQ F2, (R0)
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	FMOVQ 16(R2), F1
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 16(R0)
 	MOVBU 1(R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 32(R2), F2
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	FMOVQ F2, 32(R0)
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	FMOVQ 48(R2), F1
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
@@ -237,32 +237,32 @@ piece4:
 piece5:
 	MOVBU 80(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 96(RSP), F2
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	FMOVQ F2, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	FMOVQ 112(RSP), F1
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	MOVBU 81(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 128(RSP), F2
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	FMOVQ 144(RSP), F1
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 64(RSP)
 lanetailnarrow:
@@ -293,15 +293,15 @@ laneend:
 
 TEXT ·BackwardBytesF16NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
-	// per call: V30 0x4b004b00, V29 0x4b000000
+	// per call: V15 0x4b004b00, V14 0x4b000000
 	// vector registers in use at once: 7
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291200, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
@@ -310,26 +310,26 @@ laneloop:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R2), F2
 	VUXTL V2.B8, V3.H8
-	VZIP1 V30.H8, V3.H8, V4.H8
-	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	VZIP1 V15.H8, V3.H8, V4.H8
+	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V30.H8, V3.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP2 V15.H8, V3.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	VUXTL2 V2.B16, V2.H8
-	VZIP1 V30.H8, V2.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP1 V15.H8, V2.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V30.H8, V2.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
@@ -386,16 +386,16 @@ piece8:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 80(RSP), F2
 	VUXTL V2.B8, V3.H8
-	VZIP1 V30.H8, V3.H8, V4.H8
-	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	VZIP1 V15.H8, V3.H8, V4.H8
+	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V30.H8, V3.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP2 V15.H8, V3.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
@@ -404,16 +404,16 @@ piece8:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	VUXTL2 V2.B16, V2.H8
-	VZIP1 V30.H8, V2.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP1 V15.H8, V2.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	VZIP2 V30.H8, V2.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
@@ -443,44 +443,44 @@ laneend:
 
 TEXT ·BackwardBitsF16NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
-	// per call: V30 0x3f800000, V29 table, V28 table
+	// per call: V15 0x3f800000, V14 table, V13 table
 	// vector registers in use at once: 7
 	MOVD dx+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD dy+16(FP), R2
 	MOVD $1065353216, R16
-	VDUP R16, V30.S4
-	VMOVQ $0x0000000200000001, $0x0000000800000004, V29
-	VMOVQ $0x0000002000000010, $0x0000008000000040, V28
+	VDUP R16, V15.S4
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
 laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ (R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	MOVBU 1(R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, 16(R0)
@@ -526,18 +526,18 @@ piece4:
 piece5:
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
@@ -545,18 +545,18 @@ piece5:
 	BLT lanetailnarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F2
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
@@ -586,19 +586,19 @@ laneend:
 
 TEXT ·BackwardBytesBF16NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 dx, R1 dy, R2 mask, R3 elements left
-	// per call: V30 0x4b004b00, V29 0x4b000000, V28 0x10000, V27 0x7fff
+	// per call: V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// vector registers in use at once: 10
 	MOVD dx+0(FP), R0
 	MOVD dy+8(FP), R1
 	MOVD mask+16(FP), R2
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291200, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $65536, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $32767, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
@@ -607,34 +607,34 @@ laneloop:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R2), F2
 	VUXTL V2.B8, V3.H8
-	VZIP1 V30.H8, V3.H8, V4.H8
-	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	VZIP1 V15.H8, V3.H8, V4.H8
+	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V30.H8, V3.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP2 V15.H8, V3.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VCMTST V28.S4, V1.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
-	VCMTST V28.S4, V0.S4, V4.S4
-	VSUB V4.S4, V27.S4, V4.S4
+	VCMTST V13.S4, V1.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	VCMTST V13.S4, V0.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	VUXTL2 V2.B16, V2.H8
-	VZIP1 V30.H8, V2.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP1 V15.H8, V2.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V30.H8, V2.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	VCMTST V28.S4, V1.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VCMTST V28.S4, V0.S4, V3.S4
-	VSUB V3.S4, V27.S4, V3.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V0.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -691,41 +691,41 @@ piece8:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 80(RSP), F2
 	VUXTL V2.B8, V3.H8
-	VZIP1 V30.H8, V3.H8, V4.H8
-	WORD $0x4ebdd484 // fsub v4.4s, v4.4s, v29.4s
+	VZIP1 V15.H8, V3.H8, V4.H8
+	WORD $0x4eaed484 // fsub v4.4s, v4.4s, v14.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	CMP $5, R3
 	BLT lanetailnarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	VZIP2 V30.H8, V3.H8, V3.H8
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VZIP2 V15.H8, V3.H8, V3.H8
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 64(RSP), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
 	VUXTL2 V2.B16, V2.H8
-	VZIP1 V30.H8, V2.H8, V5.H8
-	WORD $0x4ebdd4a5 // fsub v5.4s, v5.4s, v29.4s
+	VZIP1 V15.H8, V2.H8, V5.H8
+	WORD $0x4eaed4a5 // fsub v5.4s, v5.4s, v14.4s
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	VZIP2 V30.H8, V2.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP2 V15.H8, V2.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 lanetailnarrow:
-	VCMTST V28.S4, V1.S4, V2.S4
-	VSUB V2.S4, V27.S4, V2.S4
-	VCMTST V28.S4, V0.S4, V5.S4
-	VSUB V5.S4, V27.S4, V5.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V0.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
 	FMOVQ F1, 16(RSP)
-	VCMTST V28.S4, V4.S4, V0.S4
-	VSUB V0.S4, V27.S4, V0.S4
-	VCMTST V28.S4, V3.S4, V1.S4
-	VSUB V1.S4, V27.S4, V1.S4
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
 	FMOVQ F4, 32(RSP)
@@ -754,56 +754,56 @@ laneend:
 
 TEXT ·BackwardBitsBF16NEON(SB), NOSPLIT, $88-40
 	// pointers: R0 dx, R1 mask, R2 dy, R3 elements left
-	// per call: V30 0x3f800000, V29 table, V28 table, V27 0x10000, V26 0x7fff
+	// per call: V15 0x3f800000, V14 table, V13 table, V12 0x10000, V11 0x7fff
 	// vector registers in use at once: 11
 	MOVD dx+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD dy+16(FP), R2
 	MOVD $1065353216, R16
-	VDUP R16, V30.S4
-	VMOVQ $0x0000000200000001, $0x0000000800000004, V29
-	VMOVQ $0x0000002000000010, $0x0000008000000040, V28
+	VDUP R16, V15.S4
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V14
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V13
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD n+24(FP), R3
 	CMP $16, R3
 	BLT lanetail
 laneloop:
 	MOVBU (R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ (R2), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V2.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
 	FMOVQ F3, (R0)
 	MOVBU 1(R1), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V2.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
 	FMOVQ F3, 16(R0)
@@ -849,44 +849,44 @@ piece4:
 piece5:
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	CMP $5, R3
 	BLT lanetailnarrow
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	CMP $9, R3
 	BLT lanetailnarrow
 	MOVBU 49(RSP), R16
 	VDUP R16, V0.S4
-	VCMTST V29.S4, V0.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F4
 	WORD $0x2e613885 // shll v5.4s, v4.4h, #16
-	VAND V30.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	VCMTST V28.S4, V0.S4, V0.S4
+	VCMTST V13.S4, V0.S4, V0.S4
 	WORD $0x6e613884 // shll2 v4.4s, v4.8h, #16
-	VAND V30.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 lanetailnarrow:
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V2.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V27.S4, V5.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V4.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
 	WORD $0x4e614085 // addhn2 v5.8h, v4.4s, v1.4s
 	FMOVQ F5, 32(RSP)

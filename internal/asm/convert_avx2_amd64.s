@@ -441,12 +441,11 @@ lanestream:
 // Requires: AVX, AVX2, MMX+
 TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $192-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0x7fff, Y14 0x7fc00000
+	// per call: Y15 0x7fff
 	// vector registers in use at once: 7
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -457,47 +456,47 @@ TEXT ·EncodeBF16AVX2(SB), NOSPLIT, $192-32
 laneloop:
 	VMOVUPS   (SI), Y0
 	VMOVUPS   32(SI), Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y15, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y14, Y0
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y15, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y15, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y14, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VMOVUPS   64(SI), Y0
-	VMOVUPS   96(SI), Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y15, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y2, Y14, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (DI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y15, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y15, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y2, Y14, Y1
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+128, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
-	JGE       laneloop
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ DX, DX
@@ -586,65 +585,65 @@ piece4:
 	MOVL  CX, 64(SP)(AX*1)
 
 piece5:
-	VMOVUPS 64(SP), Y0
-	CMPQ    DX, $+9
-	JLT     lanetailnarrow
-	VMOVUPS 96(SP), Y1
-	CMPQ    DX, $+17
-	JLT     lanetailnarrow
-	VMOVUPS 128(SP), Y2
-	CMPQ    DX, $+25
-	JLT     lanetailnarrow
-	VMOVUPS 160(SP), Y3
+	VMOVUPS   64(SP), Y0
+	VMOVUPS   96(SP), Y1
+	VMOVUPS   128(SP), Y2
+	VMOVUPS   160(SP), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y15, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y4, Y14, Y0
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y1, Y4
-	VPADDD    Y15, Y4, Y4
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y4, Y14, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y15, Y0, Y0
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VBLENDVPS Y2, Y0, Y14, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y3, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y15, Y0, Y0
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y0, Y14, Y3
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SP)
-	TESTQ     $0x00000010, DX
-	JEQ       piece6
-	MOVQ      DX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y15, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, DX
@@ -701,38 +700,36 @@ lanestream:
 	PREFETCHT0 64(SI)(CX*1)
 	VMOVUPS    (SI), Y0
 	VMOVUPS    32(SI), Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y15, Y2, Y2
-	VCMPPS     $0x07, Y0, Y0, Y0
-	VBLENDVPS  Y0, Y2, Y14, Y0
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPSLLD     $0x0f, Y0, Y4
+	VPSRLD     $0x1f, Y4, Y4
+	VPADDD     Y4, Y0, Y4
+	VPADDD     Y15, Y4, Y4
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y15, Y0, Y0
+	VPSRLD     $0x10, Y4, Y4
 	VPSRLD     $0x10, Y0, Y0
-	VPSLLD     $0x0f, Y1, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y1, Y2
-	VPADDD     Y15, Y2, Y2
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VBLENDVPS  Y1, Y2, Y14, Y1
-	VPSRLD     $0x10, Y1, Y1
-	VPACKUSDW  Y1, Y0, Y0
-	VPERMQ     $0xd8, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	VMOVUPS    64(SI), Y0
-	VMOVUPS    96(SI), Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y15, Y2, Y2
-	VCMPPS     $0x07, Y0, Y0, Y0
-	VBLENDVPS  Y0, Y2, Y14, Y0
+	VPACKUSDW  Y0, Y4, Y4
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVNTPS   Y4, (DI)
+	VPSLLD     $0x0f, Y2, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y2, Y0
+	VPADDD     Y15, Y0, Y0
+	VPSLLD     $0x0f, Y3, Y1
+	VPSRLD     $0x1f, Y1, Y1
+	VPADDD     Y1, Y3, Y1
+	VPADDD     Y15, Y1, Y1
 	VPSRLD     $0x10, Y0, Y0
-	VPSLLD     $0x0f, Y1, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y1, Y2
-	VPADDD     Y15, Y2, Y2
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VBLENDVPS  Y1, Y2, Y14, Y1
 	VPSRLD     $0x10, Y1, Y1
 	VPACKUSDW  Y1, Y0, Y0
 	VPERMQ     $0xd8, Y0, Y0
@@ -743,6 +740,98 @@ lanestream:
 	CMPQ       DX, $+32
 	JGE        lanestream
 	JMP        lanetail
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y15, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y15, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y15, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y3, Y2, Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y15, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS 64(SP), Y0
+	CMPQ    DX, $+9
+	JLT     lanetailrarenarrow
+	VMOVUPS 96(SP), Y1
+	CMPQ    DX, $+17
+	JLT     lanetailrarenarrow
+	VMOVUPS 128(SP), Y2
+	CMPQ    DX, $+25
+	JLT     lanetailrarenarrow
+	VMOVUPS 160(SP), Y3
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y15, Y5, Y5
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y15, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y15, Y0, Y0
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y0, Y4, Y2
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y15, Y0, Y0
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y0, Y4, Y3
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          lanetailback
 
 // func DecodeBF16AVX2(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -962,59 +1051,44 @@ lanestream:
 	JGE        lanestream
 	JMP        lanetail
 
-// func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-32
+// func DecodeFpE5M2AVX2(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, F16C, MMX+
+TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0x43800000, Y14 0xbf80bf80, Y13 0x3f803f80, Y12 0x7e007e00
-	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VBROADCASTSS constantsAVX2<>+12(SB), Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+24(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
+	// per call: Y15 table
+	// vector registers in use at once: 2
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	VMOVUPS constantsAVX2<>+8(SB), Y15
+	MOVQ    n+16(FP), DX
+	CMPQ    DX, $+32
+	JLT     lanetail
+	MOVQ    ahead+24(FP), CX
+	CMPQ    CX, $+1
+	JGT     lanestream
 
 laneloop:
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
-	JGE          laneloop
+	VMOVQ     (SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVQ     8(SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VMOVQ     16(SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VMOVQ     24(SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+32, DX
+	CMPQ      DX, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ DX, DX
@@ -1066,40 +1140,1462 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPMOVSXBW    128(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
+	VMOVQ     128(SP), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, (SP)
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VMOVQ     136(SP), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 32(SP)
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VMOVQ     144(SP), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 64(SP)
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VMOVQ     152(SP), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	VMOVQ      (SI), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, (DI)
+	VMOVQ      8(SI), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VMOVQ      16(SI), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VMOVQ      24(SI), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+// func DecodeFpE4M3FNUZAVX2(y *float32, x *int8, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 0x7f, Y14 0x3b800000, Y13 0x40000000, Y12 0xbc000000, Y11 0x80000000, Y10 0x7fc00000
+	// vector registers in use at once: 10
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+40(SB), Y15
+	VBROADCASTSS constantsAVX2<>+44(SB), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y13
+	VBROADCASTSS constantsAVX2<>+52(SB), Y12
+	VBROADCASTSS constantsAVX2<>+56(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPMOVSXBD   (SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPMOVSXBD   128(SP), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, (SP)
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPMOVSXBD   136(SP), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 32(SP)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPMOVSXBD   144(SP), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 64(SP)
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPMOVSXBD   152(SP), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVNTPS    Y3, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVNTPS    Y3, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVNTPS    Y3, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVNTPS    Y3, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
+
+// func DecodeFpE5M2FNUZAVX2(y *float32, x *int8, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 0x7f, Y14 0x37800000, Y13 0x40000000, Y12 0xb8000000, Y11 0x80000000, Y10 0x7fc00000
+	// vector registers in use at once: 10
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+40(SB), Y15
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y12
+	VBROADCASTSS constantsAVX2<>+56(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPMOVSXBD   (SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPMOVSXBD   128(SP), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, (SP)
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPMOVSXBD   136(SP), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 32(SP)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPMOVSXBD   144(SP), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 64(SP)
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPMOVSXBD   152(SP), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVUPS     Y3, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVNTPS    Y3, (DI)
+	VPMOVSXBD   8(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVNTPS    Y3, 32(DI)
+	VPMOVSXBD   16(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVNTPS    Y3, 64(DI)
+	VPMOVSXBD   24(SI), Y0
+	VPADDD      Y15, Y0, Y1
+	VPAND       Y15, Y0, Y2
+	VPSLLD      $0x15, Y2, Y2
+	VPADDD      Y14, Y2, Y2
+	VMOVAPS     Y12, Y3
+	VFMADD231PS Y13, Y2, Y3
+	VMINPS      Y3, Y2, Y3
+	VPAND       Y11, Y0, Y0
+	VPOR        Y0, Y3, Y3
+	VPAND       Y10, Y1, Y1
+	VPOR        Y1, Y3, Y3
+	VMOVNTPS    Y3, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
+
+// func DecodeFpE8M0AVX2(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $160-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 0x0, Y14 0x400000
+	// vector registers in use at once: 3
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+68(SB), Y14
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPMOVZXBD   (SI), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPMOVZXBD   128(SP), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVUPS     Y0, (SP)
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPMOVZXBD   136(SP), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVUPS     Y0, 32(SP)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPMOVZXBD   144(SP), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVUPS     Y0, 64(SP)
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPMOVZXBD   152(SP), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVUPS     Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VPSLLD      $0x17, Y0, Y0
+	VFMADD231PS Y15, Y0, Y0
+	VPMAXUD     Y14, Y0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
+
+// func DecodeFpE2M1AVX2(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $160-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 0x7, Y14 0x3f000000, Y13 0x40000000, Y12 0xbf800000, Y11 0x80000000
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+72(SB), Y15
+	VBROADCASTSS constantsAVX2<>+76(SB), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y13
+	VBROADCASTSS constantsAVX2<>+80(SB), Y12
+	VBROADCASTSS constantsAVX2<>+56(SB), Y11
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPMOVZXBD   (SI), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVUPS     Y2, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVUPS     Y2, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVUPS     Y2, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVUPS     Y2, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPMOVZXBD   128(SP), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVUPS     Y2, (SP)
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VPMOVZXBD   136(SP), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVUPS     Y2, 32(SP)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VPMOVZXBD   144(SP), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVUPS     Y2, 64(SP)
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VPMOVZXBD   152(SP), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVUPS     Y2, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVNTPS    Y2, (DI)
+	VPMOVZXBD   8(SI), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVNTPS    Y2, 32(DI)
+	VPMOVZXBD   16(SI), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVNTPS    Y2, 64(DI)
+	VPMOVZXBD   24(SI), Y0
+	VPSLLD      $0x1c, Y0, Y1
+	VPAND       Y15, Y0, Y0
+	VPSLLD      $0x16, Y0, Y0
+	VPADDD      Y14, Y0, Y0
+	VMOVAPS     Y12, Y2
+	VFMADD231PS Y13, Y0, Y2
+	VMINPS      Y2, Y0, Y2
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y2, Y2
+	VMOVNTPS    Y2, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
+
+// func DecodeFpE2M1PackedAVX2(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 table, Y14 table, Y13 0x80000000
+	// vector registers in use at once: 5
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VMOVUPS      constantsAVX2<>+84(SB), Y15
+	VMOVUPS      constantsAVX2<>+116(SB), Y14
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, DX
+	CMPQ         DX, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, (SP)
 	CMPQ         DX, $+9
 	JLT          lanetailnarrow
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	CMPQ         DX, $+17
 	JLT          lanetailnarrow
-	VPMOVSXBW    144(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
+	VPBROADCASTD 136(SP), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	CMPQ         DX, $+25
 	JLT          lanetailnarrow
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
+	VPBROADCASTD 140(SP), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVUPS      Y1, 96(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, DX
@@ -1182,78 +2678,102 @@ fence:
 
 lanestream:
 	PREFETCHT0   (SI)(CX*1)
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVNTPS     Y1, (DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVNTPS     Y1, 64(DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMOVNTPS     Y1, 96(DI)
 	ADDQ         $+128, DI
-	ADDQ         $+32, SI
+	ADDQ         $+16, SI
 	SUBQ         $+32, DX
 	CMPQ         DX, $+32
 	JGE          lanestream
 	JMP          lanetail
 
-// func DecodeFpE5M2AVX2(y *float32, x *uint8, n int, ahead int)
-// Requires: AVX, F16C, MMX+
-TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $160-32
+// func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: nothing
-	// vector registers in use at once: 1
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), DX
-	CMPQ DX, $+32
-	JLT  lanetail
-	MOVQ ahead+24(FP), CX
-	CMPQ CX, $+1
-	JGT  lanestream
+	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 table, Y11 0xbfffbfff
+	// vector registers in use at once: 15
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX2<>+148(SB), Y15
+	VBROADCASTSS constantsAVX2<>+152(SB), Y14
+	VBROADCASTSS constantsAVX2<>+156(SB), Y13
+	VMOVUPS      constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+160(SB), Y11
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
-	VPMOVZXBW (SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBW 8(SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBW 16(SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBW 24(SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
-	JGE       laneloop
+	VPOR      (SI), Y15, Y0
+	VPCMPEQB  Y13, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVQ     (SI), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVQ     8(SI), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	VMOVQ     16(SI), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 64(DI)
+	VMOVQ     24(SI), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 96(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+32, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ DX, DX
@@ -1305,30 +2825,48 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPMOVZXBW 128(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, (SP)
+	VPOR      128(SP), Y15, Y0
+	VPCMPEQB  Y13, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VMOVQ     128(SP), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, (SP)
 	CMPQ      DX, $+9
 	JLT       lanetailnarrow
-	VPMOVZXBW 136(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 32(SP)
+	VMOVQ     136(SP), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 32(SP)
 	CMPQ      DX, $+17
 	JLT       lanetailnarrow
-	VPMOVZXBW 144(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VMOVQ     144(SP), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 64(SP)
 	CMPQ      DX, $+25
 	JLT       lanetailnarrow
-	VPMOVZXBW 152(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 96(SP)
+	VMOVQ     152(SP), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVUPS   Y1, 96(SP)
 
 lanetailnarrow:
+lanetailback:
 	TESTQ $0x00000010, DX
 	JEQ   piece6
 	MOVQ  DX, AX
@@ -1409,22 +2947,39 @@ fence:
 
 lanestream:
 	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBW  (SI), X0
-	VPSLLW     $0x08, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXBW  8(SI), X0
-	VPSLLW     $0x08, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBW  16(SI), X0
-	VPSLLW     $0x08, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBW  24(SI), X0
-	VPSLLW     $0x08, X0, X0
-	VCVTPH2PS  X0, Y0
-	VMOVNTPS   Y0, 96(DI)
+	VPOR       (SI), Y15, Y0
+	VPCMPEQB   Y13, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VMOVQ      (SI), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVNTPS   Y1, (DI)
+	VMOVQ      8(SI), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVNTPS   Y1, 32(DI)
+	VMOVQ      16(SI), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVNTPS   Y1, 64(DI)
+	VMOVQ      24(SI), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVNTPS   Y1, 96(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
 	SUBQ       $+32, DX
@@ -1432,271 +2987,133 @@ lanestream:
 	JGE        lanestream
 	JMP        lanetail
 
-// func DecodeFpE2M1AVX2(y *float32, x *uint8, n int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $144-32
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 table, Y14 0x80000000
-	// vector registers in use at once: 4
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VMOVUPS      constantsAVX2<>+24(SB), Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y14
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+24(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
+lanerare:
+	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+164(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VBROADCASTSS constantsAVX2<>+168(SB), Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y5, Y2, Y7
+	VMINPS       Y7, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VBLENDVPS    Y3, Y0, Y7, Y3
+	VMOVUPS      Y3, (DI)
+	VPMOVZXBD    8(SI), Y3
+	VPAND        Y1, Y3, Y7
+	VPCMPEQD     Y1, Y7, Y8
+	VPSLLD       $0x18, Y3, Y3
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y4, Y7, Y7
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y5, Y7, Y9
+	VMINPS       Y9, Y7, Y9
+	VPAND        Y2, Y3, Y3
+	VPOR         Y3, Y9, Y9
+	VBLENDVPS    Y8, Y0, Y9, Y8
+	VMOVUPS      Y8, 32(DI)
+	VPMOVZXBD    16(SI), Y3
+	VPAND        Y1, Y3, Y7
+	VPCMPEQD     Y1, Y7, Y8
+	VPSLLD       $0x18, Y3, Y3
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y4, Y7, Y7
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y5, Y7, Y9
+	VMINPS       Y9, Y7, Y9
+	VPAND        Y2, Y3, Y3
+	VPOR         Y3, Y9, Y9
+	VBLENDVPS    Y8, Y0, Y9, Y8
+	VMOVUPS      Y8, 64(DI)
+	VPMOVZXBD    24(SI), Y3
+	VPAND        Y1, Y3, Y7
+	VPCMPEQD     Y1, Y7, Y1
+	VPSLLD       $0x18, Y3, Y3
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y4, Y7, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VMINPS       Y6, Y7, Y6
+	VPAND        Y2, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	VBLENDVPS    Y1, Y0, Y6, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          laneback
 
-laneloop:
-	VPMOVZXBQ (SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBQ 4(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBQ 8(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBQ 12(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+16, SI
-	SUBQ      $+32, DX
-	CMPQ      DX, $+32
-	JGE       laneloop
+lanetailrare:
+	VPMOVZXBD    128(SP), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+164(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VBROADCASTSS constantsAVX2<>+168(SB), Y6
+	VMOVAPS      Y6, Y7
+	VFMADD231PS  Y5, Y2, Y7
+	VMINPS       Y7, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y0
+	VBLENDVPS    Y3, Y0, Y7, Y3
+	VMOVUPS      Y3, (SP)
+	CMPQ         DX, $+9
+	JLT          lanetailrarenarrow
+	VPMOVZXBD    136(SP), Y3
+	VPAND        Y1, Y3, Y7
+	VPCMPEQD     Y1, Y7, Y8
+	VPSLLD       $0x18, Y3, Y3
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y4, Y7, Y7
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y5, Y7, Y9
+	VMINPS       Y9, Y7, Y9
+	VPAND        Y2, Y3, Y3
+	VPOR         Y3, Y9, Y9
+	VBLENDVPS    Y8, Y0, Y9, Y8
+	VMOVUPS      Y8, 32(SP)
+	CMPQ         DX, $+17
+	JLT          lanetailrarenarrow
+	VPMOVZXBD    144(SP), Y3
+	VPAND        Y1, Y3, Y7
+	VPCMPEQD     Y1, Y7, Y8
+	VPSLLD       $0x18, Y3, Y3
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y4, Y7, Y7
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y5, Y7, Y9
+	VMINPS       Y9, Y7, Y9
+	VPAND        Y2, Y3, Y3
+	VPOR         Y3, Y9, Y9
+	VBLENDVPS    Y8, Y0, Y9, Y8
+	VMOVUPS      Y8, 64(SP)
+	CMPQ         DX, $+25
+	JLT          lanetailrarenarrow
+	VPMOVZXBD    152(SP), Y3
+	VPAND        Y1, Y3, Y7
+	VPCMPEQD     Y1, Y7, Y1
+	VPSLLD       $0x18, Y3, Y3
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y4, Y7, Y7
+	VFMADD231PS  Y5, Y7, Y6
+	VMINPS       Y6, Y7, Y6
+	VPAND        Y2, Y3, Y3
+	VPOR         Y3, Y6, Y6
+	VBLENDVPS    Y1, Y0, Y6, Y1
+	VMOVUPS      Y1, 96(SP)
 
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 128(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 128(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 128(SP)(AX*1)
-
-piece5:
-	VPMOVZXBQ 128(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      DX, $+9
-	JLT       lanetailnarrow
-	VPMOVZXBQ 132(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
-	VPMOVZXBQ 136(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      DX, $+25
-	JLT       lanetailnarrow
-	VPMOVZXBQ 140(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
-
-lanetailnarrow:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-	MOVQ  32(SP)(AX*1), CX
-	MOVQ  CX, 32(DI)(AX*1)
-	MOVQ  40(SP)(AX*1), CX
-	MOVQ  CX, 40(DI)(AX*1)
-	MOVQ  48(SP)(AX*1), CX
-	MOVQ  CX, 48(DI)(AX*1)
-	MOVQ  56(SP)(AX*1), CX
-	MOVQ  CX, 56(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-	MOVQ  16(SP)(AX*1), CX
-	MOVQ  CX, 16(DI)(AX*1)
-	MOVQ  24(SP)(AX*1), CX
-	MOVQ  CX, 24(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece10:
-laneend:
-	TESTB $0x01, ahead+24(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXBQ  4(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBQ  8(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBQ  12(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+16, SI
-	SUBQ       $+32, DX
-	CMPQ       DX, $+32
-	JGE        lanestream
-	JMP        lanetail
+lanetailrarenarrow:
+	JMP lanetailback
 
 // func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -1707,13 +3124,13 @@ TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
-	VBROADCASTSS constantsAVX2<>+72(SB), Y11
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VMOVUPS      constantsAVX2<>+84(SB), Y8
+	VBROADCASTSS constantsAVX2<>+172(SB), Y14
+	VBROADCASTSS constantsAVX2<>+176(SB), Y13
+	VBROADCASTSS constantsAVX2<>+180(SB), Y12
+	VBROADCASTSS constantsAVX2<>+184(SB), Y11
+	VBROADCASTSS constantsAVX2<>+188(SB), Y10
+	VBROADCASTSS constantsAVX2<>+192(SB), Y9
+	VMOVUPS      constantsAVX2<>+196(SB), Y8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -2105,7 +3522,7 @@ lanerare:
 	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y9, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -2178,7 +3595,7 @@ lanetailrare:
 	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y9, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -2254,13 +3671,13 @@ TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+120(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
-	VBROADCASTSS constantsAVX2<>+124(SB), Y11
-	VBROADCASTSS constantsAVX2<>+128(SB), Y10
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VMOVUPS      constantsAVX2<>+84(SB), Y8
+	VBROADCASTSS constantsAVX2<>+172(SB), Y14
+	VBROADCASTSS constantsAVX2<>+228(SB), Y13
+	VBROADCASTSS constantsAVX2<>+180(SB), Y12
+	VBROADCASTSS constantsAVX2<>+232(SB), Y11
+	VBROADCASTSS constantsAVX2<>+236(SB), Y10
+	VBROADCASTSS constantsAVX2<>+192(SB), Y9
+	VMOVUPS      constantsAVX2<>+196(SB), Y8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -2652,7 +4069,7 @@ lanerare:
 	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y9, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -2725,7 +4142,7 @@ lanetailrare:
 	VPSUBD       Y10, Y1, Y1
 	VPSRLD       $0x18, Y0, Y2
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
+	VBROADCASTSS constantsAVX2<>+40(SB), Y3
 	VBLENDVPS    Y0, Y1, Y3, Y0
 	VPAND        Y9, Y2, Y2
 	VPOR         Y2, Y0, Y0
@@ -2792,6 +4209,1731 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
+// func EncodeFpE4M3FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·EncodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3c000000, Y12 0x7f800000, Y11 0xa000000, Y10 0x3c0, Y9 0x7f, Y8 0x80, Y7 table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Y15
+	VBROADCASTSS constantsAVX2<>+172(SB), Y14
+	VBROADCASTSS constantsAVX2<>+164(SB), Y13
+	VBROADCASTSS constantsAVX2<>+180(SB), Y12
+	VBROADCASTSS constantsAVX2<>+184(SB), Y11
+	VBROADCASTSS constantsAVX2<>+240(SB), Y10
+	VBROADCASTSS constantsAVX2<>+40(SB), Y9
+	VBROADCASTSS constantsAVX2<>+192(SB), Y8
+	VMOVUPS      constantsAVX2<>+196(SB), Y7
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPADDD    Y9, Y4, Y5
+	VPAND     Y5, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPADDD    Y9, Y0, Y5
+	VPAND     Y5, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x14, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPADDD    Y9, Y0, Y1
+	VPAND     Y1, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x14, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPADDD    Y9, Y1, Y2
+	VPAND     Y2, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y7, Y4
+	VMOVUPS   Y4, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS   32(SP), Y0
+	VMOVUPS   64(SP), Y1
+	VMOVUPS   96(SP), Y2
+	VMOVUPS   128(SP), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPADDD    Y9, Y4, Y5
+	VPAND     Y5, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPADDD    Y9, Y0, Y5
+	VPAND     Y5, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPADDD    Y9, Y1, Y5
+	VPAND     Y5, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPADDD    Y9, Y2, Y5
+	VPAND     Y5, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y7, Y4
+	VMOVUPS   Y4, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x14, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x18, Y0, Y0
+	VPADDD     Y9, Y4, Y5
+	VPAND      Y5, Y0, Y0
+	VPAND      Y8, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x14, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y1, Y1
+	VPADDD     Y9, Y0, Y5
+	VPAND      Y5, Y1, Y1
+	VPAND      Y8, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x14, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y2, Y2
+	VPADDD     Y9, Y0, Y1
+	VPAND      Y1, Y2, Y2
+	VPAND      Y8, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
+	VPSRLD     $0x14, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x18, Y3, Y3
+	VPADDD     Y9, Y1, Y2
+	VPAND      Y2, Y3, Y3
+	VPAND      Y8, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y7, Y4
+	VMOVNTPS   Y4, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	VMOVUPS   (SI), Y0
+	VPAND     Y14, Y0, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x14, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y1, Y8, Y0
+	VPADDD    Y9, Y0, Y1
+	VPAND     Y1, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VMOVUPS   32(SI), Y1
+	VPAND     Y14, Y1, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x14, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y1, Y3
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y8, Y1
+	VPADDD    Y9, Y1, Y2
+	VPAND     Y2, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(SI), Y1
+	VPAND     Y14, Y1, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x14, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y1, Y3
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y8, Y1
+	VPADDD    Y9, Y1, Y2
+	VPAND     Y2, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VMOVUPS   96(SI), Y2
+	VPAND     Y14, Y2, Y3
+	VPMINUD   Y15, Y3, Y3
+	VPAND     Y12, Y3, Y4
+	VPMAXUD   Y13, Y4, Y4
+	VPADDD    Y11, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x14, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y10, Y3, Y3
+	VPSRLD    $0x18, Y2, Y4
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y3, Y8, Y2
+	VPADDD    Y9, Y2, Y3
+	VPAND     Y3, Y4, Y4
+	VPAND     Y8, Y4, Y4
+	VPOR      Y4, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y7, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       laneback
+
+lanetailrare:
+	VMOVUPS   32(SP), Y0
+	VPAND     Y14, Y0, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x14, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y1, Y8, Y0
+	VPADDD    Y9, Y0, Y1
+	VPAND     Y1, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	CMPQ      DX, $+9
+	JLT       lanetailrarenarrow
+	VMOVUPS   64(SP), Y1
+	VPAND     Y14, Y1, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x14, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y1, Y3
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y8, Y1
+	VPADDD    Y9, Y1, Y2
+	VPAND     Y2, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	CMPQ      DX, $+17
+	JLT       lanetailrarenarrow
+	VMOVUPS   96(SP), Y2
+	VPAND     Y14, Y2, Y3
+	VPMINUD   Y15, Y3, Y3
+	VPAND     Y12, Y3, Y4
+	VPMAXUD   Y13, Y4, Y4
+	VPADDD    Y11, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x14, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y10, Y3, Y3
+	VPSRLD    $0x18, Y2, Y4
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y3, Y8, Y2
+	VPADDD    Y9, Y2, Y3
+	VPAND     Y3, Y4, Y4
+	VPAND     Y8, Y4, Y4
+	VPOR      Y4, Y2, Y2
+	CMPQ      DX, $+25
+	JLT       lanetailrarenarrow
+	VMOVUPS   128(SP), Y3
+	VPAND     Y14, Y3, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x14, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y3, Y5
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y4, Y8, Y3
+	VPADDD    Y9, Y3, Y4
+	VPAND     Y4, Y5, Y5
+	VPAND     Y8, Y5, Y5
+	VPOR      Y5, Y3, Y3
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y7, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
+// func EncodeFpE5M2FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·EncodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x38000000, Y12 0x7f800000, Y11 0xa800000, Y10 0x1c0, Y9 0x7f, Y8 0x80, Y7 table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Y15
+	VBROADCASTSS constantsAVX2<>+172(SB), Y14
+	VBROADCASTSS constantsAVX2<>+244(SB), Y13
+	VBROADCASTSS constantsAVX2<>+180(SB), Y12
+	VBROADCASTSS constantsAVX2<>+232(SB), Y11
+	VBROADCASTSS constantsAVX2<>+248(SB), Y10
+	VBROADCASTSS constantsAVX2<>+40(SB), Y9
+	VBROADCASTSS constantsAVX2<>+192(SB), Y8
+	VMOVUPS      constantsAVX2<>+196(SB), Y7
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPADDD    Y9, Y4, Y5
+	VPAND     Y5, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPADDD    Y9, Y0, Y5
+	VPAND     Y5, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x15, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y2, Y2
+	VPADDD    Y9, Y0, Y1
+	VPAND     Y1, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x15, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y3, Y3
+	VPADDD    Y9, Y1, Y2
+	VPAND     Y2, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y7, Y4
+	VMOVUPS   Y4, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS   32(SP), Y0
+	VMOVUPS   64(SP), Y1
+	VMOVUPS   96(SP), Y2
+	VMOVUPS   128(SP), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y0, Y0
+	VPADDD    Y9, Y4, Y5
+	VPAND     Y5, Y0, Y0
+	VPAND     Y8, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x18, Y1, Y1
+	VPADDD    Y9, Y0, Y5
+	VPAND     Y5, Y1, Y1
+	VPAND     Y8, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y2, Y2
+	VPADDD    Y9, Y1, Y5
+	VPAND     Y5, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y3, Y3
+	VPADDD    Y9, Y2, Y5
+	VPAND     Y5, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y7, Y4
+	VMOVUPS   Y4, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x15, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x18, Y0, Y0
+	VPADDD     Y9, Y4, Y5
+	VPAND      Y5, Y0, Y0
+	VPAND      Y8, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x15, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y1, Y1
+	VPADDD     Y9, Y0, Y5
+	VPAND      Y5, Y1, Y1
+	VPAND      Y8, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x15, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x18, Y2, Y2
+	VPADDD     Y9, Y0, Y1
+	VPAND      Y1, Y2, Y2
+	VPAND      Y8, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
+	VPSRLD     $0x15, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x18, Y3, Y3
+	VPADDD     Y9, Y1, Y2
+	VPAND      Y2, Y3, Y3
+	VPAND      Y8, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y7, Y4
+	VMOVNTPS   Y4, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	VMOVUPS   (SI), Y0
+	VPAND     Y14, Y0, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x15, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y1, Y8, Y0
+	VPADDD    Y9, Y0, Y1
+	VPAND     Y1, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VMOVUPS   32(SI), Y1
+	VPAND     Y14, Y1, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x15, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y1, Y3
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y8, Y1
+	VPADDD    Y9, Y1, Y2
+	VPAND     Y2, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VMOVUPS   64(SI), Y1
+	VPAND     Y14, Y1, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x15, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y1, Y3
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y8, Y1
+	VPADDD    Y9, Y1, Y2
+	VPAND     Y2, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VMOVUPS   96(SI), Y2
+	VPAND     Y14, Y2, Y3
+	VPMINUD   Y15, Y3, Y3
+	VPAND     Y12, Y3, Y4
+	VPMAXUD   Y13, Y4, Y4
+	VPADDD    Y11, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x15, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y10, Y3, Y3
+	VPSRLD    $0x18, Y2, Y4
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y3, Y8, Y2
+	VPADDD    Y9, Y2, Y3
+	VPAND     Y3, Y4, Y4
+	VPAND     Y8, Y4, Y4
+	VPOR      Y4, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMD    Y0, Y7, Y0
+	VMOVUPS   Y0, (DI)
+	JMP       laneback
+
+lanetailrare:
+	VMOVUPS   32(SP), Y0
+	VPAND     Y14, Y0, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x15, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x18, Y0, Y2
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y1, Y8, Y0
+	VPADDD    Y9, Y0, Y1
+	VPAND     Y1, Y2, Y2
+	VPAND     Y8, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	CMPQ      DX, $+9
+	JLT       lanetailrarenarrow
+	VMOVUPS   64(SP), Y1
+	VPAND     Y14, Y1, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x15, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x18, Y1, Y3
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y2, Y8, Y1
+	VPADDD    Y9, Y1, Y2
+	VPAND     Y2, Y3, Y3
+	VPAND     Y8, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	CMPQ      DX, $+17
+	JLT       lanetailrarenarrow
+	VMOVUPS   96(SP), Y2
+	VPAND     Y14, Y2, Y3
+	VPMINUD   Y15, Y3, Y3
+	VPAND     Y12, Y3, Y4
+	VPMAXUD   Y13, Y4, Y4
+	VPADDD    Y11, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x15, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y10, Y3, Y3
+	VPSRLD    $0x18, Y2, Y4
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y3, Y8, Y2
+	VPADDD    Y9, Y2, Y3
+	VPAND     Y3, Y4, Y4
+	VPAND     Y8, Y4, Y4
+	VPOR      Y4, Y2, Y2
+	CMPQ      DX, $+25
+	JLT       lanetailrarenarrow
+	VMOVUPS   128(SP), Y3
+	VPAND     Y14, Y3, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x15, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x18, Y3, Y5
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y4, Y8, Y3
+	VPADDD    Y9, Y3, Y4
+	VPAND     Y4, Y5, Y5
+	VPAND     Y8, Y5, Y5
+	VPOR      Y5, Y3, Y3
+
+lanetailrarenarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y7, Y0
+	VMOVUPS   Y0, (SP)
+	JMP       lanetailback
+
+// func EncodeFpE2M1AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8, Y8 table
+	// vector registers in use at once: 15
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Y15
+	VBROADCASTSS constantsAVX2<>+172(SB), Y14
+	VBROADCASTSS constantsAVX2<>+252(SB), Y13
+	VBROADCASTSS constantsAVX2<>+180(SB), Y12
+	VBROADCASTSS constantsAVX2<>+256(SB), Y11
+	VBROADCASTSS constantsAVX2<>+260(SB), Y10
+	VBROADCASTSS constantsAVX2<>+264(SB), Y9
+	VMOVUPS      constantsAVX2<>+196(SB), Y8
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS   (SI), Y0
+	VMOVUPS   32(SI), Y1
+	VMOVUPS   64(SI), Y2
+	VMOVUPS   96(SI), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VPACKSSDW Y0, Y4, Y4
+	VPAND     Y14, Y2, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y1
+	VPMAXUD   Y13, Y1, Y1
+	VPADDD    Y11, Y1, Y5
+	VADDPS    Y5, Y0, Y0
+	VPSUBD    Y5, Y0, Y0
+	VPSRLD    $0x16, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x1c, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y0, Y0
+	VPAND     Y14, Y3, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y5
+	VADDPS    Y5, Y1, Y1
+	VPSUBD    Y5, Y1, Y1
+	VPSRLD    $0x16, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y1, Y1
+	VPACKSSDW Y1, Y0, Y0
+	VPACKUSWB Y0, Y4, Y4
+	VPERMD    Y4, Y8, Y4
+	VMOVUPS   Y4, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, DX
+	CMPQ DX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS   32(SP), Y0
+	VMOVUPS   64(SP), Y1
+	VMOVUPS   96(SP), Y2
+	VMOVUPS   128(SP), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VPAND     Y14, Y0, Y4
+	VPMINUD   Y15, Y4, Y4
+	VPAND     Y12, Y4, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y4, Y4
+	VPSUBD    Y6, Y4, Y4
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y4, Y4
+	VPSUBD    Y10, Y4, Y4
+	VPSRLD    $0x1c, Y0, Y0
+	VPAND     Y9, Y0, Y0
+	VPOR      Y0, Y4, Y4
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VPAND     Y14, Y1, Y0
+	VPMINUD   Y15, Y0, Y0
+	VPAND     Y12, Y0, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y0, Y0
+	VPSUBD    Y6, Y0, Y0
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y0, Y0
+	VPSUBD    Y10, Y0, Y0
+	VPSRLD    $0x1c, Y1, Y1
+	VPAND     Y9, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VPAND     Y14, Y2, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y1, Y1
+	VPSUBD    Y6, Y1, Y1
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VPSRLD    $0x1c, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VPAND     Y14, Y3, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y5
+	VPMAXUD   Y13, Y5, Y5
+	VPADDD    Y11, Y5, Y6
+	VADDPS    Y6, Y2, Y2
+	VPSUBD    Y6, Y2, Y2
+	VPSRLD    $0x16, Y5, Y5
+	VPADDD    Y5, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+
+lanetailnarrow:
+	VPACKSSDW Y0, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKUSWB Y1, Y4, Y4
+	VPERMD    Y4, Y8, Y4
+	VMOVUPS   Y4, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, DX
+	JEQ   piece6
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VPAND      Y14, Y0, Y4
+	VPMINUD    Y15, Y4, Y4
+	VPAND      Y12, Y4, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y4, Y4
+	VPSUBD     Y6, Y4, Y4
+	VPSRLD     $0x16, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPSUBD     Y10, Y4, Y4
+	VPSRLD     $0x1c, Y0, Y0
+	VPAND      Y9, Y0, Y0
+	VPOR       Y0, Y4, Y4
+	VPAND      Y14, Y1, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y5
+	VPMAXUD    Y13, Y5, Y5
+	VPADDD     Y11, Y5, Y6
+	VADDPS     Y6, Y0, Y0
+	VPSUBD     Y6, Y0, Y0
+	VPSRLD     $0x16, Y5, Y5
+	VPADDD     Y5, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x1c, Y1, Y1
+	VPAND      Y9, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VPACKSSDW  Y0, Y4, Y4
+	VPAND      Y14, Y2, Y0
+	VPMINUD    Y15, Y0, Y0
+	VPAND      Y12, Y0, Y1
+	VPMAXUD    Y13, Y1, Y1
+	VPADDD     Y11, Y1, Y5
+	VADDPS     Y5, Y0, Y0
+	VPSUBD     Y5, Y0, Y0
+	VPSRLD     $0x16, Y1, Y1
+	VPADDD     Y1, Y0, Y0
+	VPSUBD     Y10, Y0, Y0
+	VPSRLD     $0x1c, Y2, Y2
+	VPAND      Y9, Y2, Y2
+	VPOR       Y2, Y0, Y0
+	VPAND      Y14, Y3, Y1
+	VPMINUD    Y15, Y1, Y1
+	VPAND      Y12, Y1, Y2
+	VPMAXUD    Y13, Y2, Y2
+	VPADDD     Y11, Y2, Y5
+	VADDPS     Y5, Y1, Y1
+	VPSUBD     Y5, Y1, Y1
+	VPSRLD     $0x16, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPSUBD     Y10, Y1, Y1
+	VPSRLD     $0x1c, Y3, Y3
+	VPAND      Y9, Y3, Y3
+	VPOR       Y3, Y1, Y1
+	VPACKSSDW  Y1, Y0, Y0
+	VPACKUSWB  Y0, Y4, Y4
+	VPERMD     Y4, Y8, Y4
+	VMOVNTPS   Y4, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	VMOVUPS   (SI), Y0
+	VPAND     Y14, Y0, Y1
+	VPMINUD   Y15, Y1, Y1
+	VPAND     Y12, Y1, Y2
+	VPMAXUD   Y13, Y2, Y2
+	VPADDD    Y11, Y2, Y3
+	VADDPS    Y3, Y1, Y1
+	VPSUBD    Y3, Y1, Y1
+	VPSRLD    $0x16, Y2, Y2
+	VPADDD    Y2, Y1, Y1
+	VPSUBD    Y10, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VANDPS    Y1, Y2, Y1
+	VANDPS    Y0, Y2, Y2
+	VPSRLD    $0x1c, Y2, Y2
+	VPAND     Y9, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMOVUPS   32(SI), Y0
+	VPAND     Y14, Y0, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x16, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VANDPS    Y2, Y3, Y2
+	VANDPS    Y0, Y3, Y3
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VPACKSSDW Y2, Y1, Y1
+	VMOVUPS   64(SI), Y0
+	VPAND     Y14, Y0, Y2
+	VPMINUD   Y15, Y2, Y2
+	VPAND     Y12, Y2, Y3
+	VPMAXUD   Y13, Y3, Y3
+	VPADDD    Y11, Y3, Y4
+	VADDPS    Y4, Y2, Y2
+	VPSUBD    Y4, Y2, Y2
+	VPSRLD    $0x16, Y3, Y3
+	VPADDD    Y3, Y2, Y2
+	VPSUBD    Y10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VANDPS    Y2, Y3, Y2
+	VANDPS    Y0, Y3, Y3
+	VPSRLD    $0x1c, Y3, Y3
+	VPAND     Y9, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMOVUPS   96(SI), Y0
+	VPAND     Y14, Y0, Y3
+	VPMINUD   Y15, Y3, Y3
+	VPAND     Y12, Y3, Y4
+	VPMAXUD   Y13, Y4, Y4
+	VPADDD    Y11, Y4, Y5
+	VADDPS    Y5, Y3, Y3
+	VPSUBD    Y5, Y3, Y3
+	VPSRLD    $0x16, Y4, Y4
+	VPADDD    Y4, Y3, Y3
+	VPSUBD    Y10, Y3, Y3
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VANDPS    Y3, Y4, Y3
+	VANDPS    Y0, Y4, Y4
+	VPSRLD    $0x1c, Y4, Y4
+	VPAND     Y9, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	VPACKSSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y1, Y1
+	VPERMD    Y1, Y8, Y1
+	VMOVUPS   Y1, (DI)
+	JMP       laneback
+
+lanetailrare:
+	VMOVUPS 32(SP), Y0
+	VPAND   Y14, Y0, Y1
+	VPMINUD Y15, Y1, Y1
+	VPAND   Y12, Y1, Y2
+	VPMAXUD Y13, Y2, Y2
+	VPADDD  Y11, Y2, Y3
+	VADDPS  Y3, Y1, Y1
+	VPSUBD  Y3, Y1, Y1
+	VPSRLD  $0x16, Y2, Y2
+	VPADDD  Y2, Y1, Y1
+	VPSUBD  Y10, Y1, Y1
+	VCMPPS  $0x07, Y0, Y0, Y2
+	VANDPS  Y1, Y2, Y1
+	VANDPS  Y0, Y2, Y2
+	VPSRLD  $0x1c, Y2, Y2
+	VPAND   Y9, Y2, Y2
+	VPOR    Y2, Y1, Y1
+	CMPQ    DX, $+9
+	JLT     lanetailrarenarrow
+	VMOVUPS 64(SP), Y0
+	VPAND   Y14, Y0, Y2
+	VPMINUD Y15, Y2, Y2
+	VPAND   Y12, Y2, Y3
+	VPMAXUD Y13, Y3, Y3
+	VPADDD  Y11, Y3, Y4
+	VADDPS  Y4, Y2, Y2
+	VPSUBD  Y4, Y2, Y2
+	VPSRLD  $0x16, Y3, Y3
+	VPADDD  Y3, Y2, Y2
+	VPSUBD  Y10, Y2, Y2
+	VCMPPS  $0x07, Y0, Y0, Y3
+	VANDPS  Y2, Y3, Y2
+	VANDPS  Y0, Y3, Y3
+	VPSRLD  $0x1c, Y3, Y3
+	VPAND   Y9, Y3, Y3
+	VPOR    Y3, Y2, Y2
+	CMPQ    DX, $+17
+	JLT     lanetailrarenarrow
+	VMOVUPS 96(SP), Y0
+	VPAND   Y14, Y0, Y3
+	VPMINUD Y15, Y3, Y3
+	VPAND   Y12, Y3, Y4
+	VPMAXUD Y13, Y4, Y4
+	VPADDD  Y11, Y4, Y5
+	VADDPS  Y5, Y3, Y3
+	VPSUBD  Y5, Y3, Y3
+	VPSRLD  $0x16, Y4, Y4
+	VPADDD  Y4, Y3, Y3
+	VPSUBD  Y10, Y3, Y3
+	VCMPPS  $0x07, Y0, Y0, Y4
+	VANDPS  Y3, Y4, Y3
+	VANDPS  Y0, Y4, Y4
+	VPSRLD  $0x1c, Y4, Y4
+	VPAND   Y9, Y4, Y4
+	VPOR    Y4, Y3, Y3
+	CMPQ    DX, $+25
+	JLT     lanetailrarenarrow
+	VMOVUPS 128(SP), Y0
+	VPAND   Y14, Y0, Y4
+	VPMINUD Y15, Y4, Y4
+	VPAND   Y12, Y4, Y5
+	VPMAXUD Y13, Y5, Y5
+	VPADDD  Y11, Y5, Y6
+	VADDPS  Y6, Y4, Y4
+	VPSUBD  Y6, Y4, Y4
+	VPSRLD  $0x16, Y5, Y5
+	VPADDD  Y5, Y4, Y4
+	VPSUBD  Y10, Y4, Y4
+	VCMPPS  $0x07, Y0, Y0, Y5
+	VANDPS  Y4, Y5, Y4
+	VANDPS  Y0, Y5, Y5
+	VPSRLD  $0x1c, Y5, Y5
+	VPAND   Y9, Y5, Y5
+	VPOR    Y5, Y4, Y4
+
+lanetailrarenarrow:
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKUSWB Y3, Y1, Y1
+	VPERMD    Y1, Y8, Y1
+	VMOVUPS   Y1, (SP)
+	JMP       lanetailback
+
 // func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
@@ -2801,14 +5943,14 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+132(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
-	VBROADCASTSS constantsAVX2<>+136(SB), Y11
-	VBROADCASTSS constantsAVX2<>+140(SB), Y10
-	VBROADCASTSS constantsAVX2<>+144(SB), Y9
-	VMOVUPS      constantsAVX2<>+84(SB), Y8
-	VBROADCASTSS constantsAVX2<>+148(SB), Y7
+	VBROADCASTSS constantsAVX2<>+172(SB), Y14
+	VBROADCASTSS constantsAVX2<>+252(SB), Y13
+	VBROADCASTSS constantsAVX2<>+180(SB), Y12
+	VBROADCASTSS constantsAVX2<>+256(SB), Y11
+	VBROADCASTSS constantsAVX2<>+260(SB), Y10
+	VBROADCASTSS constantsAVX2<>+264(SB), Y9
+	VMOVUPS      constantsAVX2<>+196(SB), Y8
+	VBROADCASTSS constantsAVX2<>+268(SB), Y7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -3370,42 +6512,320 @@ lanetailrarenarrow:
 	VMOVUPS    X0, (SP)
 	JMP        lanetailback
 
+// func EncodeFpE8M0AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·EncodeFpE8M0AVX2(SB), NOSPLIT, $160-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Y15 most, Y14 0x3faaaaab, Y13 0x0, Y12 table
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Y15
+	VBROADCASTSS constantsAVX2<>+272(SB), Y14
+	VXORPS       Y13, Y13, Y13
+	VMOVUPS      constantsAVX2<>+196(SB), Y12
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+32
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS     (SI), Y0
+	VMINPS      Y0, Y15, Y0
+	VFMADD213PS Y13, Y14, Y0
+	VPSRLD      $0x17, Y0, Y0
+	VMOVUPS     32(SI), Y1
+	VMINPS      Y1, Y15, Y1
+	VFMADD213PS Y13, Y14, Y1
+	VPSRLD      $0x17, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VMOVUPS     64(SI), Y1
+	VMINPS      Y1, Y15, Y1
+	VFMADD213PS Y13, Y14, Y1
+	VPSRLD      $0x17, Y1, Y1
+	VMOVUPS     96(SI), Y2
+	VMINPS      Y2, Y15, Y2
+	VFMADD213PS Y13, Y14, Y2
+	VPSRLD      $0x17, Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPACKUSWB   Y1, Y0, Y0
+	VPERMD      Y0, Y12, Y0
+	VMOVUPS     Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         laneloop
+
+lanetail:
+	TESTQ DX, DX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, DX
+	JEQ   piece1
+	MOVQ  DX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, DX
+	JEQ   piece2
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, DX
+	JEQ   piece3
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, DX
+	JEQ   piece4
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, DX
+	JEQ   piece5
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS     32(SP), Y0
+	VMINPS      Y0, Y15, Y0
+	VFMADD213PS Y13, Y14, Y0
+	VPSRLD      $0x17, Y0, Y0
+	CMPQ        DX, $+9
+	JLT         lanetailnarrow
+	VMOVUPS     64(SP), Y1
+	VMINPS      Y1, Y15, Y1
+	VFMADD213PS Y13, Y14, Y1
+	VPSRLD      $0x17, Y1, Y1
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	VMOVUPS     96(SP), Y2
+	VMINPS      Y2, Y15, Y2
+	VFMADD213PS Y13, Y14, Y2
+	VPSRLD      $0x17, Y2, Y2
+	CMPQ        DX, $+25
+	JLT         lanetailnarrow
+	VMOVUPS     128(SP), Y3
+	VMINPS      Y3, Y15, Y3
+	VFMADD213PS Y13, Y14, Y3
+	VPSRLD      $0x17, Y3, Y3
+
+lanetailnarrow:
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD    Y0, Y12, Y0
+	VMOVUPS   Y0, (SP)
+	TESTQ     $0x00000010, DX
+	JEQ       piece6
+	MOVQ      DX, AX
+	ANDQ      $-32, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, DX
+	JEQ   piece7
+	MOVQ  DX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, DX
+	JEQ   piece8
+	MOVQ  DX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, DX
+	JEQ   piece9
+	MOVQ  DX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, DX
+	JEQ   piece10
+	MOVQ  DX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VMOVUPS     (SI), Y0
+	VMINPS      Y0, Y15, Y0
+	VFMADD213PS Y13, Y14, Y0
+	VPSRLD      $0x17, Y0, Y0
+	VMOVUPS     32(SI), Y1
+	VMINPS      Y1, Y15, Y1
+	VFMADD213PS Y13, Y14, Y1
+	VPSRLD      $0x17, Y1, Y1
+	VPACKSSDW   Y1, Y0, Y0
+	VMOVUPS     64(SI), Y1
+	VMINPS      Y1, Y15, Y1
+	VFMADD213PS Y13, Y14, Y1
+	VPSRLD      $0x17, Y1, Y1
+	VMOVUPS     96(SI), Y2
+	VMINPS      Y2, Y15, Y2
+	VFMADD213PS Y13, Y14, Y2
+	VPSRLD      $0x17, Y2, Y2
+	VPACKSSDW   Y2, Y1, Y1
+	VPACKUSWB   Y1, Y0, Y0
+	VPERMD      Y0, Y12, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+32, DX
+	CMPQ        DX, $+32
+	JGE         lanestream
+	JMP         lanetail
+
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+8(SB)/4, $0x43800000
-DATA constantsAVX2<>+12(SB)/4, $0xbf80bf80
-DATA constantsAVX2<>+16(SB)/4, $0x3f803f80
-DATA constantsAVX2<>+20(SB)/4, $0x7e007e00
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x3f000000
-DATA constantsAVX2<>+32(SB)/4, $0x3f800000
-DATA constantsAVX2<>+36(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+40(SB)/4, $0x40000000
-DATA constantsAVX2<>+44(SB)/4, $0x40400000
-DATA constantsAVX2<>+48(SB)/4, $0x40800000
-DATA constantsAVX2<>+52(SB)/4, $0x40c00000
+DATA constantsAVX2<>+8(SB)/4, $0x01800080
+DATA constantsAVX2<>+12(SB)/4, $0x03800280
+DATA constantsAVX2<>+16(SB)/4, $0x05800480
+DATA constantsAVX2<>+20(SB)/4, $0x07800680
+DATA constantsAVX2<>+24(SB)/4, $0x09800880
+DATA constantsAVX2<>+28(SB)/4, $0x0b800a80
+DATA constantsAVX2<>+32(SB)/4, $0x0d800c80
+DATA constantsAVX2<>+36(SB)/4, $0x0f800e80
+DATA constantsAVX2<>+40(SB)/4, $0x0000007f
+DATA constantsAVX2<>+44(SB)/4, $0x3b800000
+DATA constantsAVX2<>+48(SB)/4, $0x40000000
+DATA constantsAVX2<>+52(SB)/4, $0xbc000000
 DATA constantsAVX2<>+56(SB)/4, $0x80000000
-DATA constantsAVX2<>+60(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+64(SB)/4, $0x3c800000
-DATA constantsAVX2<>+68(SB)/4, $0x7f800000
-DATA constantsAVX2<>+72(SB)/4, $0x0a000000
-DATA constantsAVX2<>+76(SB)/4, $0x000003c8
-DATA constantsAVX2<>+80(SB)/4, $0x00000080
+DATA constantsAVX2<>+60(SB)/4, $0x37800000
+DATA constantsAVX2<>+64(SB)/4, $0xb8000000
+DATA constantsAVX2<>+68(SB)/4, $0x00400000
+DATA constantsAVX2<>+72(SB)/4, $0x00000007
+DATA constantsAVX2<>+76(SB)/4, $0x3f000000
+DATA constantsAVX2<>+80(SB)/4, $0xbf800000
 DATA constantsAVX2<>+84(SB)/4, $0x00000000
-DATA constantsAVX2<>+88(SB)/4, $0x00000004
-DATA constantsAVX2<>+92(SB)/4, $0x00000001
-DATA constantsAVX2<>+96(SB)/4, $0x00000005
-DATA constantsAVX2<>+100(SB)/4, $0x00000002
-DATA constantsAVX2<>+104(SB)/4, $0x00000006
-DATA constantsAVX2<>+108(SB)/4, $0x00000003
-DATA constantsAVX2<>+112(SB)/4, $0x00000007
-DATA constantsAVX2<>+116(SB)/4, $0x0000007f
-DATA constantsAVX2<>+120(SB)/4, $0x38800000
-DATA constantsAVX2<>+124(SB)/4, $0x0a800000
-DATA constantsAVX2<>+128(SB)/4, $0x000001c4
-DATA constantsAVX2<>+132(SB)/4, $0x3f800000
-DATA constantsAVX2<>+136(SB)/4, $0x0b000000
-DATA constantsAVX2<>+140(SB)/4, $0x000000fe
-DATA constantsAVX2<>+144(SB)/4, $0x00000008
-DATA constantsAVX2<>+148(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $152
+DATA constantsAVX2<>+88(SB)/4, $0x3f000000
+DATA constantsAVX2<>+92(SB)/4, $0x3f800000
+DATA constantsAVX2<>+96(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+100(SB)/4, $0x40000000
+DATA constantsAVX2<>+104(SB)/4, $0x40400000
+DATA constantsAVX2<>+108(SB)/4, $0x40800000
+DATA constantsAVX2<>+112(SB)/4, $0x40c00000
+DATA constantsAVX2<>+116(SB)/4, $0x00000000
+DATA constantsAVX2<>+120(SB)/4, $0x00000004
+DATA constantsAVX2<>+124(SB)/4, $0x00000008
+DATA constantsAVX2<>+128(SB)/4, $0x0000000c
+DATA constantsAVX2<>+132(SB)/4, $0x00000010
+DATA constantsAVX2<>+136(SB)/4, $0x00000014
+DATA constantsAVX2<>+140(SB)/4, $0x00000018
+DATA constantsAVX2<>+144(SB)/4, $0x0000001c
+DATA constantsAVX2<>+148(SB)/4, $0x80808080
+DATA constantsAVX2<>+152(SB)/4, $0x43800000
+DATA constantsAVX2<>+156(SB)/4, $0xffffffff
+DATA constantsAVX2<>+160(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+164(SB)/4, $0x3c000000
+DATA constantsAVX2<>+168(SB)/4, $0xbc800000
+DATA constantsAVX2<>+172(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+176(SB)/4, $0x3c800000
+DATA constantsAVX2<>+180(SB)/4, $0x7f800000
+DATA constantsAVX2<>+184(SB)/4, $0x0a000000
+DATA constantsAVX2<>+188(SB)/4, $0x000003c8
+DATA constantsAVX2<>+192(SB)/4, $0x00000080
+DATA constantsAVX2<>+196(SB)/4, $0x00000000
+DATA constantsAVX2<>+200(SB)/4, $0x00000004
+DATA constantsAVX2<>+204(SB)/4, $0x00000001
+DATA constantsAVX2<>+208(SB)/4, $0x00000005
+DATA constantsAVX2<>+212(SB)/4, $0x00000002
+DATA constantsAVX2<>+216(SB)/4, $0x00000006
+DATA constantsAVX2<>+220(SB)/4, $0x00000003
+DATA constantsAVX2<>+224(SB)/4, $0x00000007
+DATA constantsAVX2<>+228(SB)/4, $0x38800000
+DATA constantsAVX2<>+232(SB)/4, $0x0a800000
+DATA constantsAVX2<>+236(SB)/4, $0x000001c4
+DATA constantsAVX2<>+240(SB)/4, $0x000003c0
+DATA constantsAVX2<>+244(SB)/4, $0x38000000
+DATA constantsAVX2<>+248(SB)/4, $0x000001c0
+DATA constantsAVX2<>+252(SB)/4, $0x3f800000
+DATA constantsAVX2<>+256(SB)/4, $0x0b000000
+DATA constantsAVX2<>+260(SB)/4, $0x000000fe
+DATA constantsAVX2<>+264(SB)/4, $0x00000008
+DATA constantsAVX2<>+268(SB)/4, $0x10011001
+DATA constantsAVX2<>+272(SB)/4, $0x3faaaaab
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $276

@@ -36,14 +36,6 @@ func EncodeBF16AVX512(y *uint16, x *float32, n int, ahead int)
 //go:noescape
 func DecodeBF16AVX512(y *float32, x *uint16, n int, ahead int)
 
-// DecodeFpE4M3AVX512 sets y to the values of the codes x.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
-
 // DecodeFpE5M2AVX512 sets y to the values of the codes x.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
@@ -51,6 +43,30 @@ func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
 //
 //go:noescape
 func DecodeFpE5M2AVX512(y *float32, x *uint8, n int, ahead int)
+
+// DecodeFpE4M3FNUZAVX512 sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DecodeFpE4M3FNUZAVX512(y *float32, x *int8, n int, ahead int)
+
+// DecodeFpE5M2FNUZAVX512 sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DecodeFpE5M2FNUZAVX512(y *float32, x *int8, n int, ahead int)
+
+// DecodeFpE8M0AVX512 sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DecodeFpE8M0AVX512(y *float32, x *uint8, n int, ahead int)
 
 // DecodeFpE2M1AVX512 sets y to the values of the codes x.
 // It runs over n >= 1 elements.
@@ -60,8 +76,24 @@ func DecodeFpE5M2AVX512(y *float32, x *uint8, n int, ahead int)
 //go:noescape
 func DecodeFpE2M1AVX512(y *float32, x *uint8, n int, ahead int)
 
+// DecodeFpE2M1PackedAVX512 sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DecodeFpE2M1PackedAVX512(y *float32, x *uint8, n int, ahead int)
+
+// DecodeFpE4M3AVX512 sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
+
 // EncodeFpE4M3AVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -70,7 +102,7 @@ func DecodeFpE2M1AVX512(y *float32, x *uint8, n int, ahead int)
 func EncodeFpE4M3AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE5M2AVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
@@ -78,11 +110,47 @@ func EncodeFpE4M3AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 //go:noescape
 func EncodeFpE5M2AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 
+// EncodeFpE4M3FNUZAVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func EncodeFpE4M3FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+
+// EncodeFpE5M2FNUZAVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func EncodeFpE5M2FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+
+// EncodeFpE2M1AVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func EncodeFpE2M1AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+
 // EncodeFpE2M1PackedAVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
 func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+
+// EncodeFpE8M0AVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// It runs over n >= 1 elements.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func EncodeFpE8M0AVX512(y *uint8, x *float32, most float32, n int, ahead int)

@@ -194,15 +194,14 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 0x7fff, Z30 0x10000, Z29 0x1, Z28 table, Z27 0x7fc00000
+	// per call: Z15 0x7fff, Z14 0x10000, Z13 0x1, Z12 table
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+8(SB), Z29
-	VMOVUPS      constantsAVX512<>+12(SB), Z28
-	VBROADCASTSS constantsAVX512<>+76(SB), Z27
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VMOVUPS      constantsAVX512<>+12(SB), Z12
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -211,45 +210,39 @@ TEXT ·EncodeBF16AVX512(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS   (SI), Z0
-	VMOVUPS   64(SI), Z1
-	VPTESTMD  Z30, Z0, K1
-	VPADDD    Z31, Z0, Z2
-	VPADDD    Z29, Z2, K1, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z2, Z27, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPTESTMD  Z30, Z1, K1
-	VPADDD    Z31, Z1, Z0
-	VPADDD    Z29, Z0, K1, Z0
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z0, Z27, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPACKUSDW Z0, Z2, Z2
-	VPERMQ    Z2, Z28, Z2
-	VMOVUPS   Z2, (DI)
-	VMOVUPS   128(SI), Z0
-	VMOVUPS   192(SI), Z1
-	VPTESTMD  Z30, Z0, K1
-	VPADDD    Z31, Z0, Z2
-	VPADDD    Z29, Z2, K1, Z2
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z2, Z27, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPTESTMD  Z30, Z1, K1
-	VPADDD    Z31, Z1, Z0
-	VPADDD    Z29, Z0, K1, Z0
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z0, Z27, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPACKUSDW Z0, Z2, Z2
-	VPERMQ    Z2, Z28, Z2
-	VMOVUPS   Z2, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+256, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+64
-	JGE       laneloop
+	VMOVUPS  (SI), Z0
+	VMOVUPS  64(SI), Z1
+	VMOVUPS  128(SI), Z2
+	VMOVUPS  192(SI), Z3
+	VADDPS   Z1, Z0, Z4
+	VADDPS   Z3, Z2, Z5
+	VADDPS   Z5, Z4, Z4
+	VCMPPS   $0x03, Z4, Z4, K1
+	KORTESTQ K1, K1
+	JNE      lanerare
+	VPTESTMD Z14, Z0, K1
+	VPADDD   Z15, Z0, Z0
+	VPADDD   Z13, Z0, K1, Z0
+	VPTESTMD Z14, Z1, K1
+	VPADDD   Z15, Z1, Z1
+	VPADDD   Z13, Z1, K1, Z1
+	VPERMT2W Z1, Z12, Z0
+	VMOVUPS  Z0, (DI)
+	VPTESTMD Z14, Z2, K1
+	VPADDD   Z15, Z2, Z2
+	VPADDD   Z13, Z2, K1, Z2
+	VPTESTMD Z14, Z3, K1
+	VPADDD   Z15, Z3, Z3
+	VPADDD   Z13, Z3, K1, Z3
+	VPERMT2W Z3, Z12, Z2
+	VMOVUPS  Z2, 64(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ     DX, DX
@@ -258,52 +251,45 @@ lanetail:
 	BZHIQ     DX, AX, AX
 	KMOVQ     AX, K7
 	VMOVUPS.Z (SI), K7, Z0
-	CMPQ      DX, $+17
-	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K7, K6
 	VMOVUPS.Z 64(SI), K6, Z1
-	CMPQ      DX, $+33
-	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVUPS.Z 128(SI), K6, Z2
-	CMPQ      DX, $+49
-	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K7, K6
 	VMOVUPS.Z 192(SI), K6, Z3
+	VADDPS    Z1, Z0, Z4
+	VADDPS    Z3, Z2, Z5
+	VADDPS    Z5, Z4, Z4
+	VCMPPS    $0x03, Z4, Z4, K1
+	KORTESTQ  K1, K1
+	JNE       lanetailrare
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	CMPQ      DX, $+33
+	JLT       lanetailnarrow
+	CMPQ      DX, $+49
+	JLT       lanetailnarrow
 
 lanetailnarrow:
-	VPTESTMD  Z30, Z0, K1
-	VPADDD    Z31, Z0, Z4
-	VPADDD    Z29, Z4, K1, Z4
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z4, Z27, K1, Z4
-	VPSRLD    $0x10, Z4, Z4
-	VPTESTMD  Z30, Z1, K1
-	VPADDD    Z31, Z1, Z0
-	VPADDD    Z29, Z0, K1, Z0
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z0, Z27, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPACKUSDW Z0, Z4, Z4
-	VPERMQ    Z4, Z28, Z4
-	VMOVDQU16 Z4, K7, (DI)
-	VPTESTMD  Z30, Z2, K1
-	VPADDD    Z31, Z2, Z0
-	VPADDD    Z29, Z0, K1, Z0
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z0, Z27, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPTESTMD  Z30, Z3, K1
-	VPADDD    Z31, Z3, Z1
-	VPADDD    Z29, Z1, K1, Z1
-	VCMPPS    $0x07, Z3, Z3, K1
-	VBLENDMPS Z1, Z27, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPACKUSDW Z1, Z0, Z0
-	VPERMQ    Z0, Z28, Z0
+	VPTESTMD  Z14, Z0, K1
+	VPADDD    Z15, Z0, Z0
+	VPADDD    Z13, Z0, K1, Z0
+	VPTESTMD  Z14, Z1, K1
+	VPADDD    Z15, Z1, Z1
+	VPADDD    Z13, Z1, K1, Z1
+	VPERMT2W  Z1, Z12, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z14, Z2, K1
+	VPADDD    Z15, Z2, Z2
+	VPADDD    Z13, Z2, K1, Z2
+	VPTESTMD  Z14, Z3, K1
+	VPADDD    Z15, Z3, Z3
+	VPADDD    Z13, Z3, K1, Z3
+	VPERMT2W  Z3, Z12, Z2
 	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z0, K6, 64(DI)
+	VMOVDQU16 Z2, K6, 64(DI)
 
+lanetailback:
 laneend:
 	TESTB $0x01, ahead+24(FP)
 	JNE   fence
@@ -322,37 +308,29 @@ lanestream:
 	PREFETCHT0 192(SI)(CX*1)
 	VMOVUPS    (SI), Z0
 	VMOVUPS    64(SI), Z1
-	VPTESTMD   Z30, Z0, K1
-	VPADDD     Z31, Z0, Z2
-	VPADDD     Z29, Z2, K1, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z27, K1, Z2
-	VPSRLD     $0x10, Z2, Z2
-	VPTESTMD   Z30, Z1, K1
-	VPADDD     Z31, Z1, Z0
-	VPADDD     Z29, Z0, K1, Z0
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z0, Z27, K1, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPACKUSDW  Z0, Z2, Z2
-	VPERMQ     Z2, Z28, Z2
-	VMOVNTPS   Z2, (DI)
-	VMOVUPS    128(SI), Z0
-	VMOVUPS    192(SI), Z1
-	VPTESTMD   Z30, Z0, K1
-	VPADDD     Z31, Z0, Z2
-	VPADDD     Z29, Z2, K1, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z2, Z27, K1, Z2
-	VPSRLD     $0x10, Z2, Z2
-	VPTESTMD   Z30, Z1, K1
-	VPADDD     Z31, Z1, Z0
-	VPADDD     Z29, Z0, K1, Z0
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z0, Z27, K1, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPACKUSDW  Z0, Z2, Z2
-	VPERMQ     Z2, Z28, Z2
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPTESTMD   Z14, Z0, K1
+	VPADDD     Z15, Z0, Z0
+	VPADDD     Z13, Z0, K1, Z0
+	VPTESTMD   Z14, Z1, K1
+	VPADDD     Z15, Z1, Z1
+	VPADDD     Z13, Z1, K1, Z1
+	VPERMT2W   Z1, Z12, Z0
+	VMOVNTPS   Z0, (DI)
+	VPTESTMD   Z14, Z2, K1
+	VPADDD     Z15, Z2, Z2
+	VPADDD     Z13, Z2, K1, Z2
+	VPTESTMD   Z14, Z3, K1
+	VPADDD     Z15, Z3, Z3
+	VPADDD     Z13, Z3, K1, Z3
+	VPERMT2W   Z3, Z12, Z2
 	VMOVNTPS   Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+256, SI
@@ -360,6 +338,82 @@ lanestream:
 	CMPQ       DX, $+64
 	JGE        lanestream
 	JMP        lanetail
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z2
+	VPTESTMD     Z14, Z0, K1
+	VPADDD       Z15, Z0, Z3
+	VPADDD       Z13, Z3, K1, Z3
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPTESTMD     Z14, Z1, K1
+	VPADDD       Z15, Z1, Z0
+	VPADDD       Z13, Z0, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VPERMT2W     Z0, Z12, Z3
+	VMOVUPS      Z3, (DI)
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      192(SI), Z1
+	VPTESTMD     Z14, Z0, K1
+	VPADDD       Z15, Z0, Z3
+	VPADDD       Z13, Z3, K1, Z3
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VPTESTMD     Z14, Z1, K1
+	VPADDD       Z15, Z1, Z0
+	VPADDD       Z13, Z0, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VPERMT2W     Z0, Z12, Z3
+	VMOVUPS      Z3, 64(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS.Z (SI), K7, Z0
+	CMPQ      DX, $+17
+	JLT       lanetailrarenarrow
+	KSHIFTRQ  $0x10, K7, K6
+	VMOVUPS.Z 64(SI), K6, Z1
+	CMPQ      DX, $+33
+	JLT       lanetailrarenarrow
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVUPS.Z 128(SI), K6, Z2
+	CMPQ      DX, $+49
+	JLT       lanetailrarenarrow
+	KSHIFTRQ  $0x30, K7, K6
+	VMOVUPS.Z 192(SI), K6, Z3
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX512<>+76(SB), Z4
+	VPTESTMD     Z14, Z0, K1
+	VPADDD       Z15, Z0, Z5
+	VPADDD       Z13, Z5, K1, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VPTESTMD     Z14, Z1, K1
+	VPADDD       Z15, Z1, Z0
+	VPADDD       Z13, Z0, K1, Z0
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VPERMT2W     Z0, Z12, Z5
+	VMOVDQU16    Z5, K7, (DI)
+	VPTESTMD     Z14, Z2, K1
+	VPADDD       Z15, Z2, Z0
+	VPADDD       Z13, Z0, K1, Z0
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VPTESTMD     Z14, Z3, K1
+	VPADDD       Z15, Z3, Z1
+	VPADDD       Z13, Z1, K1, Z1
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VPERMT2W     Z1, Z12, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z0, K6, 64(DI)
+	JMP          lanetailback
 
 // func DecodeBF16AVX512(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -461,184 +515,44 @@ lanestream:
 	JGE        lanestream
 	JMP        lanetail
 
-// func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 0x43800000, Z30 0xbf80bf80, Z29 0x3f803f80, Z28 0x7e007e00
-	// vector registers in use at once: 6
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+80(SB), Z31
-	VBROADCASTSS constantsAVX512<>+84(SB), Z30
-	VBROADCASTSS constantsAVX512<>+88(SB), Z29
-	VBROADCASTSS constantsAVX512<>+92(SB), Z28
-	MOVQ         n+16(FP), DX
-	CMPQ         DX, $+64
-	JLT          lanetail
-	MOVQ         ahead+24(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS       Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMOVUPS       Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS       Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMOVUPS       Z0, 192(DI)
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	SUBQ          $+64, DX
-	CMPQ          DX, $+64
-	JGE           laneloop
-
-lanetail:
-	TESTQ         DX, DX
-	JEQ           laneend
-	MOVQ          $-1, AX
-	BZHIQ         DX, AX, AX
-	KMOVQ         AX, K7
-	VPMOVSXBW.Z   (SI), K7, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS       Z1, K7, (DI)
-	CMPQ          DX, $+17
-	JLT           lanetailnarrow
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	KSHIFTRQ      $0x10, K7, K6
-	VMOVUPS       Z0, K6, 64(DI)
-	CMPQ          DX, $+33
-	JLT           lanetailnarrow
-	KSHIFTRQ      $0x20, K7, K6
-	VPMOVSXBW.Z   32(SI), K6, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS       Z1, K6, 128(DI)
-	CMPQ          DX, $+49
-	JLT           lanetailnarrow
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	KSHIFTRQ      $0x30, K7, K6
-	VMOVUPS       Z0, K6, 192(DI)
-
-lanetailnarrow:
-laneend:
-	TESTB $0x01, ahead+24(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHT0    (SI)(CX*1)
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVNTPS      Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMOVNTPS      Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVNTPS      Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMOVNTPS      Z0, 192(DI)
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	SUBQ          $+64, DX
-	CMPQ          DX, $+64
-	JGE           lanestream
-	JMP           lanetail
-
 // func DecodeFpE5M2AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: nothing
-	// vector registers in use at once: 1
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), DX
-	CMPQ DX, $+64
-	JLT  lanetail
-	MOVQ ahead+24(FP), CX
-	CMPQ CX, $+1
-	JGT  lanestream
+	// per call: Z15 table
+	// vector registers in use at once: 2
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	VMOVUPS constantsAVX512<>+80(SB), Z15
+	MOVQ    n+16(FP), DX
+	CMPQ    DX, $+64
+	JLT     lanetail
+	MOVQ    ahead+24(FP), CX
+	CMPQ    CX, $+1
+	JGT     lanestream
 
 laneloop:
-	VPMOVZXBW (SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBW 16(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBW 32(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBW 48(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+64
-	JGE       laneloop
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVUPS        Z0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVUPS        Z0, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVUPS        Z0, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVUPS        Z0, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, DX
+	CMPQ           DX, $+64
+	JGE            laneloop
 
 lanetail:
 	TESTQ       DX, DX
@@ -685,72 +599,101 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBW  (SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBW  16(SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VPMOVZXBW  32(SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VPMOVZXBW  48(SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVNTPS       Z0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVNTPS       Z0, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVNTPS       Z0, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVNTPS       Z0, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, DX
+	CMPQ           DX, $+64
+	JGE            lanestream
+	JMP            lanetail
 
-// func DecodeFpE2M1AVX512(y *float32, x *uint8, n int, ahead int)
+// func DecodeFpE4M3FNUZAVX512(y *float32, x *int8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-32
+TEXT ·DecodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 table
-	// vector registers in use at once: 3
-	MOVQ    y+0(FP), DI
-	MOVQ    x+8(FP), SI
-	VMOVUPS constantsAVX512<>+96(SB), Z31
-	MOVQ    n+16(FP), DX
-	CMPQ    DX, $+64
-	JLT     lanetail
-	MOVQ    ahead+24(FP), CX
-	CMPQ    CX, $+1
-	JGT     lanestream
+	// per call: Z15 0x7f, Z14 0x3b800000, Z13 0x40000000, Z12 0xbc000000, Z11 0x80000000, Z10 0x7fc00000
+	// vector registers in use at once: 10
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX512<>+144(SB), Z15
+	VBROADCASTSS constantsAVX512<>+148(SB), Z14
+	VBROADCASTSS constantsAVX512<>+152(SB), Z13
+	VBROADCASTSS constantsAVX512<>+156(SB), Z12
+	VBROADCASTSS constantsAVX512<>+160(SB), Z11
+	VBROADCASTSS constantsAVX512<>+76(SB), Z10
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
-	VPMOVZXBQ (SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   Z1, (DI)
-	VPMOVZXBQ 8(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
-	VPMOVZXBQ 16(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
-	VPMOVZXBQ 24(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, DX
-	CMPQ      DX, $+64
-	JGE       laneloop
+	VPMOVSXBD   (SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         laneloop
 
 lanetail:
 	TESTQ       DX, DX
@@ -758,58 +701,59 @@ lanetail:
 	MOVQ        $-1, AX
 	BZHIQ       DX, AX, AX
 	KMOVQ       AX, K7
-	LEAQ        1(DX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
+	VPMOVSXBD.Z (SI), K7, Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	LEAQ        1(DX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z1, K6, 64(DI)
+	VPMOVSXBD.Z 16(SI), K6, Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, K6, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
-	LEAQ        1(DX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z1, K6, 128(DI)
+	VPMOVSXBD.Z 32(SI), K6, Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, K6, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
-	LEAQ        1(DX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z1, K6, 192(DI)
+	VPMOVSXBD.Z 48(SI), K6, Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, K6, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -824,50 +768,1018 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMOVNTPS   Z1, (DI)
-	VPMOVZXBQ  8(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMOVNTPS   Z1, 64(DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMOVNTPS   Z1, 128(DI)
-	VPMOVZXBQ  24(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMOVNTPS   Z1, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, DX
-	CMPQ       DX, $+64
-	JGE        lanestream
-	JMP        lanetail
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVNTPS    Z3, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVNTPS    Z3, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVNTPS    Z3, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x14, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVNTPS    Z3, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
+
+// func DecodeFpE5M2FNUZAVX512(y *float32, x *int8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DecodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 0x7f, Z14 0x37800000, Z13 0x40000000, Z12 0xb8000000, Z11 0x80000000, Z10 0x7fc00000
+	// vector registers in use at once: 10
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX512<>+144(SB), Z15
+	VBROADCASTSS constantsAVX512<>+164(SB), Z14
+	VBROADCASTSS constantsAVX512<>+152(SB), Z13
+	VBROADCASTSS constantsAVX512<>+168(SB), Z12
+	VBROADCASTSS constantsAVX512<>+160(SB), Z11
+	VBROADCASTSS constantsAVX512<>+76(SB), Z10
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPMOVSXBD   (SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVSXBD.Z (SI), K7, Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVSXBD.Z 16(SI), K6, Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVSXBD.Z 32(SI), K6, Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVSXBD.Z 48(SI), K6, Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVUPS     Z3, K6, 192(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVNTPS    Z3, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVNTPS    Z3, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVNTPS    Z3, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VPADDD      Z15, Z0, Z1
+	VPANDD      Z15, Z0, Z2
+	VPSLLD      $0x15, Z2, Z2
+	VPADDD      Z14, Z2, Z2
+	VMOVAPS     Z12, Z3
+	VFMADD231PS Z13, Z2, Z3
+	VMINPS      Z3, Z2, Z3
+	VPTERNLOGD  $0xf8, Z11, Z0, Z3
+	VPTERNLOGD  $0xf8, Z10, Z1, Z3
+	VMOVNTPS    Z3, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
+
+// func DecodeFpE8M0AVX512(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DecodeFpE8M0AVX512(SB), NOSPLIT, $0-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 0x0, Z14 0x400000
+	// vector registers in use at once: 3
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS constantsAVX512<>+172(SB), Z14
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPMOVZXBD   (SI), Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVUPS     Z0, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBD.Z 16(SI), K6, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBD.Z 32(SI), K6, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBD.Z 48(SI), K6, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVUPS     Z0, K6, 192(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VPSLLD      $0x17, Z0, Z0
+	VFMADD231PS Z15, Z0, Z0
+	VPMAXUD     Z14, Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
+
+// func DecodeFpE2M1AVX512(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 0x7, Z14 0x3f000000, Z13 0x40000000, Z12 0xbf800000, Z11 0x80000000
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX512<>+176(SB), Z15
+	VBROADCASTSS constantsAVX512<>+180(SB), Z14
+	VBROADCASTSS constantsAVX512<>+152(SB), Z13
+	VBROADCASTSS constantsAVX512<>+184(SB), Z12
+	VBROADCASTSS constantsAVX512<>+160(SB), Z11
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPMOVZXBD   (SI), Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVUPS     Z2, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVUPS     Z2, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVUPS     Z2, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBD.Z (SI), K7, Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVUPS     Z2, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBD.Z 16(SI), K6, Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVUPS     Z2, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBD.Z 32(SI), K6, Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVUPS     Z2, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBD.Z 48(SI), K6, Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVUPS     Z2, K6, 192(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVNTPS    Z2, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VPSLLD      $0x1c, Z0, Z1
+	VPANDD      Z15, Z0, Z0
+	VPSLLD      $0x16, Z0, Z0
+	VPADDD      Z14, Z0, Z0
+	VMOVAPS     Z12, Z2
+	VFMADD231PS Z13, Z0, Z2
+	VMINPS      Z2, Z0, Z2
+	VPTERNLOGD  $0xf8, Z11, Z1, Z2
+	VMOVNTPS    Z2, 192(DI)
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
+
+// func DecodeFpE2M1PackedAVX512(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DecodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 table, Z14 table, Z13 table
+	// vector registers in use at once: 4
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	VMOVUPS constantsAVX512<>+188(SB), Z15
+	VMOVUPS constantsAVX512<>+252(SB), Z14
+	VMOVUPS constantsAVX512<>+316(SB), Z13
+	MOVQ    n+16(FP), DX
+	CMPQ    DX, $+64
+	JLT     lanetail
+	MOVQ    ahead+24(FP), CX
+	CMPQ    CX, $+1
+	JGT     lanestream
+
+laneloop:
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTQ 8(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVUPS      Z0, 64(DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVUPS      Z0, 128(DI)
+	VPBROADCASTQ 24(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+32, SI
+	SUBQ         $+64, DX
+	CMPQ         DX, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        DX, DX
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        DX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(DX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         DX, $+17
+	JLT          lanetailnarrow
+	LEAQ         1(DX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         DX, $+33
+	JLT          lanetailnarrow
+	LEAQ         1(DX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VMOVDQU8.Z   16(SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         DX, $+49
+	JLT          lanetailnarrow
+	LEAQ         1(DX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VMOVDQU8.Z   24(SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z0, K6, 192(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTQ 8(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPBROADCASTQ 24(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+32, SI
+	SUBQ         $+64, DX
+	CMPQ         DX, $+64
+	JGE          lanestream
+	JMP          lanetail
+
+// func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-32
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 0x80808080, Z14 0x43800000, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS constantsAVX512<>+380(SB), Z15
+	VBROADCASTSS constantsAVX512<>+384(SB), Z14
+	VBROADCASTSS constantsAVX512<>+388(SB), Z13
+	VMOVUPS      constantsAVX512<>+80(SB), Z12
+	VBROADCASTSS constantsAVX512<>+392(SB), Z11
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VPOR           (SI), Y15, Y0
+	VPOR           32(SI), Y15, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            lanerare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VMOVUPS        Z1, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VMOVUPS        Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VMOVUPS        Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VMOVUPS        Z1, 192(DI)
+
+laneback:
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU8.Z  (SI), K7, Z0
+	VPORD       Z15, Z0, Z0
+	VPCMPEQB    Z13, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         lanetailrare
+	VPMOVZXBW.Z (SI), K7, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z14, Z1, Z1
+	VMOVUPS     Z1, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBW.Z 16(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z14, Z1, Z1
+	VMOVUPS     Z1, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBW.Z 32(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z14, Z1, Z1
+	VMOVUPS     Z1, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBW.Z 48(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z14, Z1, Z1
+	VMOVUPS     Z1, K6, 192(DI)
+
+lanetailnarrow:
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+24(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0     (SI)(CX*1)
+	VPOR           (SI), Y15, Y0
+	VPOR           32(SI), Y15, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            lanerare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VMOVNTPS       Z1, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VMOVNTPS       Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VMOVNTPS       Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VMOVNTPS       Z1, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, DX
+	CMPQ           DX, $+64
+	JGE            lanestream
+	JMP            lanetail
+
+lanerare:
+	VPMOVZXBD    (SI), Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+396(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+152(SB), Z4
+	VBROADCASTSS constantsAVX512<>+400(SB), Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z4, Z2, Z6
+	VMINPS       Z6, Z2, Z6
+	VBROADCASTSS constantsAVX512<>+160(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z6
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VBLENDMPS    Z0, Z6, K1, Z6
+	VMOVUPS      Z6, (DI)
+	VPMOVZXBD    16(SI), Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VMOVAPS      Z5, Z8
+	VFMADD231PS  Z4, Z7, Z8
+	VMINPS       Z8, Z7, Z8
+	VPTERNLOGD   $0xf8, Z2, Z6, Z8
+	VBLENDMPS    Z0, Z8, K1, Z8
+	VMOVUPS      Z8, 64(DI)
+	VPMOVZXBD    32(SI), Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VMOVAPS      Z5, Z8
+	VFMADD231PS  Z4, Z7, Z8
+	VMINPS       Z8, Z7, Z8
+	VPTERNLOGD   $0xf8, Z2, Z6, Z8
+	VBLENDMPS    Z0, Z8, K1, Z8
+	VMOVUPS      Z8, 128(DI)
+	VPMOVZXBD    48(SI), Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	VMINPS       Z5, Z7, Z5
+	VPTERNLOGD   $0xf8, Z2, Z6, Z5
+	VBLENDMPS    Z0, Z5, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+396(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+152(SB), Z4
+	VBROADCASTSS constantsAVX512<>+400(SB), Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z4, Z2, Z6
+	VMINPS       Z6, Z2, Z6
+	VBROADCASTSS constantsAVX512<>+160(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z6
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
+	VBLENDMPS    Z0, Z6, K1, Z6
+	VMOVUPS      Z6, K7, (DI)
+	CMPQ         DX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VMOVAPS      Z5, Z8
+	VFMADD231PS  Z4, Z7, Z8
+	VMINPS       Z8, Z7, Z8
+	VPTERNLOGD   $0xf8, Z2, Z6, Z8
+	VBLENDMPS    Z0, Z8, K1, Z8
+	VMOVUPS      Z8, K6, 64(DI)
+	CMPQ         DX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VMOVAPS      Z5, Z8
+	VFMADD231PS  Z4, Z7, Z8
+	VMINPS       Z8, Z7, Z8
+	VPTERNLOGD   $0xf8, Z2, Z6, Z8
+	VBLENDMPS    Z0, Z8, K1, Z8
+	VMOVUPS      Z8, K6, 128(DI)
+	CMPQ         DX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	VMINPS       Z5, Z7, Z5
+	VPTERNLOGD   $0xf8, Z2, Z6, Z5
+	VBLENDMPS    Z0, Z5, K1, Z0
+	VMOVUPS      Z0, K6, 192(DI)
+
+lanetailrarenarrow:
+	JMP lanetailback
 
 // func EncodeFpE4M3AVX512(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x80, Z24 table
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c800000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c8, Z9 0x80, Z8 table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z30
-	VBROADCASTSS constantsAVX512<>+164(SB), Z29
-	VBROADCASTSS constantsAVX512<>+168(SB), Z28
-	VBROADCASTSS constantsAVX512<>+172(SB), Z27
-	VBROADCASTSS constantsAVX512<>+176(SB), Z26
-	VBROADCASTSS constantsAVX512<>+180(SB), Z25
-	VMOVUPS      constantsAVX512<>+184(SB), Z24
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+404(SB), Z14
+	VBROADCASTSS constantsAVX512<>+408(SB), Z13
+	VBROADCASTSS constantsAVX512<>+412(SB), Z12
+	VBROADCASTSS constantsAVX512<>+416(SB), Z11
+	VBROADCASTSS constantsAVX512<>+420(SB), Z10
+	VBROADCASTSS constantsAVX512<>+424(SB), Z9
+	VMOVUPS      constantsAVX512<>+428(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -884,60 +1796,60 @@ laneloop:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanerare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z30, Z2, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VPMAXUD    Z29, Z1, Z1
-	VPADDD     Z27, Z1, Z5
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z0
-	VPANDD     Z30, Z3, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z2
-	VPMAXUD    Z29, Z2, Z2
-	VPADDD     Z27, Z2, Z5
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z24, Z4
+	VPERMD     Z4, Z8, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -964,68 +1876,68 @@ lanetail:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanetailrare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z2, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z2, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z1
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z3, Z2
-	VPMINUD    Z31, Z2, Z2
-	VPANDD     Z28, Z2, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z26, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z2
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z24, Z4
+	VPERMD    Z4, Z8, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -1053,60 +1965,60 @@ lanestream:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanerare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x14, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z30, Z2, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VPMAXUD    Z29, Z1, Z1
-	VPADDD     Z27, Z1, Z5
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x14, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z0
-	VPANDD     Z30, Z3, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z2
-	VPMAXUD    Z29, Z2, Z2
-	VPADDD     Z27, Z2, Z5
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x14, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z24, Z4
+	VPERMD     Z4, Z8, Z4
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+256, SI
@@ -1117,150 +2029,150 @@ lanestream:
 
 lanerare:
 	VMOVUPS      (SI), Z0
-	VPANDD       Z30, Z0, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z3
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VMOVUPS      64(SI), Z2
-	VPANDD       Z30, Z2, Z3
-	VPMINUD      Z31, Z3, Z3
-	VPANDD       Z28, Z3, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z5
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
-	VPANDD       Z30, Z2, Z3
-	VPMINUD      Z31, Z3, Z3
-	VPANDD       Z28, Z3, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z5
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
 	VMOVUPS      192(SI), Z2
-	VPANDD       Z30, Z2, Z4
-	VPMINUD      Z31, Z4, Z4
-	VPANDD       Z28, Z4, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z24, Z1
+	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
 	VMOVUPS.Z    (SI), K7, Z0
-	VPANDD       Z30, Z0, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z3
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x14, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	CMPQ         DX, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z2
-	VPANDD       Z30, Z2, Z3
-	VPMINUD      Z31, Z3, Z3
-	VPANDD       Z28, Z3, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z5
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x14, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
 	CMPQ         DX, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z2
-	VPANDD       Z30, Z2, Z4
-	VPMINUD      Z31, Z4, Z4
-	VPANDD       Z28, Z4, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x14, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
 	CMPQ         DX, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z2
-	VPANDD       Z30, Z2, Z5
-	VPMINUD      Z31, Z5, Z5
-	VPANDD       Z28, Z5, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
+	VPANDD       Z14, Z2, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z12, Z5, Z6
+	VPMAXUD      Z13, Z6, Z6
+	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x14, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z25, Z6, Z5
+	VPTERNLOGD   $0xf8, Z9, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z24, Z1
+	VPERMD    Z1, Z8, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
@@ -1268,18 +2180,18 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 most, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x80, Z24 table
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38800000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c4, Z9 0x80, Z8 table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z30
-	VBROADCASTSS constantsAVX512<>+252(SB), Z29
-	VBROADCASTSS constantsAVX512<>+168(SB), Z28
-	VBROADCASTSS constantsAVX512<>+256(SB), Z27
-	VBROADCASTSS constantsAVX512<>+260(SB), Z26
-	VBROADCASTSS constantsAVX512<>+180(SB), Z25
-	VMOVUPS      constantsAVX512<>+184(SB), Z24
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+404(SB), Z14
+	VBROADCASTSS constantsAVX512<>+492(SB), Z13
+	VBROADCASTSS constantsAVX512<>+412(SB), Z12
+	VBROADCASTSS constantsAVX512<>+496(SB), Z11
+	VBROADCASTSS constantsAVX512<>+500(SB), Z10
+	VBROADCASTSS constantsAVX512<>+424(SB), Z9
+	VMOVUPS      constantsAVX512<>+428(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1296,60 +2208,60 @@ laneloop:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanerare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z30, Z2, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VPMAXUD    Z29, Z1, Z1
-	VPADDD     Z27, Z1, Z5
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z0
-	VPANDD     Z30, Z3, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z2
-	VPMAXUD    Z29, Z2, Z2
-	VPADDD     Z27, Z2, Z5
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z24, Z4
+	VPERMD     Z4, Z8, Z4
 	VMOVUPS    Z4, (DI)
 
 laneback:
@@ -1376,68 +2288,68 @@ lanetail:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanetailrare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z2, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z2, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z1
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z3, Z2
-	VPMINUD    Z31, Z2, Z2
-	VPANDD     Z28, Z2, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z26, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z2
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW Z0, Z4, Z4
 	VPACKSSDW Z2, Z1, Z1
 	VPACKUSWB Z1, Z4, Z4
-	VPERMD    Z4, Z24, Z4
+	VPERMD    Z4, Z8, Z4
 	VMOVDQU8  Z4, K7, (DI)
 
 lanetailback:
@@ -1465,60 +2377,60 @@ lanestream:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanerare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x18, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x15, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z30, Z2, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VPMAXUD    Z29, Z1, Z1
-	VPADDD     Z27, Z1, Z5
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x15, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x18, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z0
-	VPANDD     Z30, Z3, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z2
-	VPMAXUD    Z29, Z2, Z2
-	VPADDD     Z27, Z2, Z5
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x15, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x18, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z24, Z4
+	VPERMD     Z4, Z8, Z4
 	VMOVNTPS   Z4, (DI)
 	ADDQ       $+64, DI
 	ADDQ       $+256, SI
@@ -1529,170 +2441,170 @@ lanestream:
 
 lanerare:
 	VMOVUPS      (SI), Z0
-	VPANDD       Z30, Z0, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z3
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VMOVUPS      64(SI), Z2
-	VPANDD       Z30, Z2, Z3
-	VPMINUD      Z31, Z3, Z3
-	VPANDD       Z28, Z3, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z5
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
 	VPACKSSDW    Z3, Z1, Z1
 	VMOVUPS      128(SI), Z2
-	VPANDD       Z30, Z2, Z3
-	VPMINUD      Z31, Z3, Z3
-	VPANDD       Z28, Z3, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z5
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
 	VMOVUPS      192(SI), Z2
-	VPANDD       Z30, Z2, Z4
-	VPMINUD      Z31, Z4, Z4
-	VPANDD       Z28, Z4, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z3, Z1, Z1
-	VPERMD       Z1, Z24, Z1
+	VPERMD       Z1, Z8, Z1
 	VMOVUPS      Z1, (DI)
 	JMP          laneback
 
 lanetailrare:
 	VMOVUPS.Z    (SI), K7, Z0
-	VPANDD       Z30, Z0, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z3
+	VPANDD       Z14, Z0, Z1
+	VPMINUD      Z15, Z1, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z13, Z2, Z2
+	VPADDD       Z11, Z2, Z3
 	VADDPS       Z3, Z1, Z1
 	VPSUBD       Z3, Z1, Z1
 	VPSRLD       $0x15, Z2, Z2
 	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
+	VPSUBD       Z10, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	CMPQ         DX, $+17
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS.Z    64(SI), K6, Z2
-	VPANDD       Z30, Z2, Z3
-	VPMINUD      Z31, Z3, Z3
-	VPANDD       Z28, Z3, Z4
-	VPMAXUD      Z29, Z4, Z4
-	VPADDD       Z27, Z4, Z5
+	VPANDD       Z14, Z2, Z3
+	VPMINUD      Z15, Z3, Z3
+	VPANDD       Z12, Z3, Z4
+	VPMAXUD      Z13, Z4, Z4
+	VPADDD       Z11, Z4, Z5
 	VADDPS       Z5, Z3, Z3
 	VPSUBD       Z5, Z3, Z3
 	VPSRLD       $0x15, Z4, Z4
 	VPADDD       Z4, Z3, Z3
-	VPSUBD       Z26, Z3, Z3
+	VPSUBD       Z10, Z3, Z3
 	VPSRLD       $0x18, Z2, Z4
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z3, Z0, K1, Z3
-	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPTERNLOGD   $0xf8, Z9, Z4, Z3
 	CMPQ         DX, $+33
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS.Z    128(SI), K6, Z2
-	VPANDD       Z30, Z2, Z4
-	VPMINUD      Z31, Z4, Z4
-	VPANDD       Z28, Z4, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
+	VPANDD       Z14, Z2, Z4
+	VPMINUD      Z15, Z4, Z4
+	VPANDD       Z12, Z4, Z5
+	VPMAXUD      Z13, Z5, Z5
+	VPADDD       Z11, Z5, Z6
 	VADDPS       Z6, Z4, Z4
 	VPSUBD       Z6, Z4, Z4
 	VPSRLD       $0x15, Z5, Z5
 	VPADDD       Z5, Z4, Z4
-	VPSUBD       Z26, Z4, Z4
+	VPSUBD       Z10, Z4, Z4
 	VPSRLD       $0x18, Z2, Z5
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z4, Z0, K1, Z4
-	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPTERNLOGD   $0xf8, Z9, Z5, Z4
 	CMPQ         DX, $+49
 	JLT          lanetailrarenarrow
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS.Z    192(SI), K6, Z2
-	VPANDD       Z30, Z2, Z5
-	VPMINUD      Z31, Z5, Z5
-	VPANDD       Z28, Z5, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
+	VPANDD       Z14, Z2, Z5
+	VPMINUD      Z15, Z5, Z5
+	VPANDD       Z12, Z5, Z6
+	VPMAXUD      Z13, Z6, Z6
+	VPADDD       Z11, Z6, Z7
 	VADDPS       Z7, Z5, Z5
 	VPSUBD       Z7, Z5, Z5
 	VPSRLD       $0x15, Z6, Z6
 	VPADDD       Z6, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
+	VPSUBD       Z10, Z5, Z5
 	VPSRLD       $0x18, Z2, Z6
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z5, Z0, K1, Z5
-	VPTERNLOGD   $0xf8, Z25, Z6, Z5
+	VPTERNLOGD   $0xf8, Z9, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
 	VPACKSSDW Z5, Z4, Z4
 	VPACKUSWB Z4, Z1, Z1
-	VPERMD    Z1, Z24, Z1
+	VPERMD    Z1, Z8, Z1
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
-// func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
+// func EncodeFpE4M3FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3c000000, Z12 0x7f800000, Z11 0xa000000, Z10 0x3c0, Z9 0x7f, Z8 0x80, Z7 table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z30
-	VBROADCASTSS constantsAVX512<>+264(SB), Z29
-	VBROADCASTSS constantsAVX512<>+168(SB), Z28
-	VBROADCASTSS constantsAVX512<>+268(SB), Z27
-	VBROADCASTSS constantsAVX512<>+272(SB), Z26
-	VBROADCASTSS constantsAVX512<>+276(SB), Z25
-	VMOVUPS      constantsAVX512<>+184(SB), Z24
-	VBROADCASTSS constantsAVX512<>+280(SB), Z23
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+404(SB), Z14
+	VBROADCASTSS constantsAVX512<>+396(SB), Z13
+	VBROADCASTSS constantsAVX512<>+412(SB), Z12
+	VBROADCASTSS constantsAVX512<>+416(SB), Z11
+	VBROADCASTSS constantsAVX512<>+504(SB), Z10
+	VBROADCASTSS constantsAVX512<>+144(SB), Z9
+	VBROADCASTSS constantsAVX512<>+424(SB), Z8
+	VMOVUPS      constantsAVX512<>+428(SB), Z7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1709,61 +2621,1381 @@ laneloop:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanerare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z9, Z4, Z5
+	VPANDD     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z9, Z0, Z5
+	VPANDD     Z5, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z9, Z0, Z1
+	VPANDD     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z9, Z1, Z2
+	VPANDD     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ      DX, DX
+	JEQ        laneend
+	MOVQ       $-1, AX
+	BZHIQ      DX, AX, AX
+	KMOVQ      AX, K7
+	VMOVUPS.Z  (SI), K7, Z0
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z1
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z2
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanetailrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z9, Z4, Z5
+	VPANDD     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	CMPQ       DX, $+17
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z9, Z0, Z5
+	VPANDD     Z5, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	CMPQ       DX, $+33
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z2, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z9, Z1, Z5
+	VPANDD     Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z1
+	CMPQ       DX, $+49
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z9, Z2, Z5
+	VPANDD     Z5, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z7, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z9, Z4, Z5
+	VPANDD     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z9, Z0, Z5
+	VPANDD     Z5, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z9, Z0, Z1
+	VPANDD     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z9, Z1, Z2
+	VPANDD     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	VMOVUPS    (SI), Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z0, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z1, Z8, K1, Z1
+	VPADDD     Z9, Z1, Z0
+	VPANDD     Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z1
+	VMOVUPS    64(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x14, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z8, K1, Z2
+	VPADDD     Z9, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x14, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z8, K1, Z2
+	VPADDD     Z9, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z2
+	VMOVUPS    192(SI), Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x14, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VPSRLD     $0x18, Z0, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z3, Z8, K1, Z3
+	VPADDD     Z9, Z3, Z0
+	VPANDD     Z0, Z4, Z4
+	VPTERNLOGD $0xf8, Z8, Z4, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z7, Z1
+	VMOVUPS    Z1, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVUPS.Z  (SI), K7, Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z0, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z1, Z8, K1, Z1
+	VPADDD     Z9, Z1, Z0
+	VPANDD     Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z1
+	CMPQ       DX, $+17
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x14, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z8, K1, Z2
+	VPADDD     Z9, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z2
+	CMPQ       DX, $+33
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x14, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VPSRLD     $0x18, Z0, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z3, Z8, K1, Z3
+	VPADDD     Z9, Z3, Z0
+	VPANDD     Z0, Z4, Z4
+	VPTERNLOGD $0xf8, Z8, Z4, Z3
+	CMPQ       DX, $+49
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z5
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z4, Z8, K1, Z4
+	VPADDD     Z9, Z4, Z0
+	VPANDD     Z0, Z5, Z5
+	VPTERNLOGD $0xf8, Z8, Z5, Z4
+
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z7, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func EncodeFpE5M2FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x38000000, Z12 0x7f800000, Z11 0xa800000, Z10 0x1c0, Z9 0x7f, Z8 0x80, Z7 table
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+404(SB), Z14
+	VBROADCASTSS constantsAVX512<>+508(SB), Z13
+	VBROADCASTSS constantsAVX512<>+412(SB), Z12
+	VBROADCASTSS constantsAVX512<>+496(SB), Z11
+	VBROADCASTSS constantsAVX512<>+512(SB), Z10
+	VBROADCASTSS constantsAVX512<>+144(SB), Z9
+	VBROADCASTSS constantsAVX512<>+424(SB), Z8
+	VMOVUPS      constantsAVX512<>+428(SB), Z7
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z9, Z4, Z5
+	VPANDD     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z9, Z0, Z5
+	VPANDD     Z5, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z9, Z0, Z1
+	VPANDD     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z9, Z1, Z2
+	VPANDD     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ      DX, DX
+	JEQ        laneend
+	MOVQ       $-1, AX
+	BZHIQ      DX, AX, AX
+	KMOVQ      AX, K7
+	VMOVUPS.Z  (SI), K7, Z0
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z1
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z2
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanetailrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z9, Z4, Z5
+	VPANDD     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	CMPQ       DX, $+17
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z9, Z0, Z5
+	VPANDD     Z5, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	CMPQ       DX, $+33
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z2, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z9, Z1, Z5
+	VPANDD     Z5, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z1
+	CMPQ       DX, $+49
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z9, Z2, Z5
+	VPANDD     Z5, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z7, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPADDD     Z9, Z4, Z5
+	VPANDD     Z5, Z0, Z0
+	VPTERNLOGD $0xf8, Z8, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPADDD     Z9, Z0, Z5
+	VPANDD     Z5, Z1, Z1
+	VPTERNLOGD $0xf8, Z8, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPADDD     Z9, Z0, Z1
+	VPANDD     Z1, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPADDD     Z9, Z1, Z2
+	VPANDD     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z7, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	VMOVUPS    (SI), Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z0, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z1, Z8, K1, Z1
+	VPADDD     Z9, Z1, Z0
+	VPANDD     Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z1
+	VMOVUPS    64(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z8, K1, Z2
+	VPADDD     Z9, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z8, K1, Z2
+	VPADDD     Z9, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z2
+	VMOVUPS    192(SI), Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x15, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VPSRLD     $0x18, Z0, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z3, Z8, K1, Z3
+	VPADDD     Z9, Z3, Z0
+	VPANDD     Z0, Z4, Z4
+	VPTERNLOGD $0xf8, Z8, Z4, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z7, Z1
+	VMOVUPS    Z1, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVUPS.Z  (SI), K7, Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x18, Z0, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z1, Z8, K1, Z1
+	VPADDD     Z9, Z1, Z0
+	VPANDD     Z0, Z2, Z2
+	VPTERNLOGD $0xf8, Z8, Z2, Z1
+	CMPQ       DX, $+17
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x15, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x18, Z0, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z2, Z8, K1, Z2
+	VPADDD     Z9, Z2, Z0
+	VPANDD     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z8, Z3, Z2
+	CMPQ       DX, $+33
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x15, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VPSRLD     $0x18, Z0, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z3, Z8, K1, Z3
+	VPADDD     Z9, Z3, Z0
+	VPANDD     Z0, Z4, Z4
+	VPTERNLOGD $0xf8, Z8, Z4, Z3
+	CMPQ       DX, $+49
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x18, Z0, Z5
+	VCMPPS     $0x07, Z0, Z0, K1
+	VBLENDMPS  Z4, Z8, K1, Z4
+	VPADDD     Z9, Z4, Z0
+	VPANDD     Z0, Z5, Z5
+	VPTERNLOGD $0xf8, Z8, Z5, Z4
+
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z7, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func EncodeFpE2M1AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table
+	// vector registers in use at once: 15
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+404(SB), Z14
+	VBROADCASTSS constantsAVX512<>+516(SB), Z13
+	VBROADCASTSS constantsAVX512<>+412(SB), Z12
+	VBROADCASTSS constantsAVX512<>+520(SB), Z11
+	VBROADCASTSS constantsAVX512<>+524(SB), Z10
+	VBROADCASTSS constantsAVX512<>+528(SB), Z9
+	VMOVUPS      constantsAVX512<>+428(SB), Z8
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z30, Z2, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VPMAXUD    Z29, Z1, Z1
-	VPADDD     Z27, Z1, Z5
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z0
-	VPANDD     Z30, Z3, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z2
-	VPMAXUD    Z29, Z2, Z2
-	VPADDD     Z27, Z2, Z5
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z24, Z4
-	VPMADDUBSW Z23, Z4, Z0
+	VPERMD     Z4, Z8, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+256, SI
+	SUBQ $+64, DX
+	CMPQ DX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ      DX, DX
+	JEQ        laneend
+	MOVQ       $-1, AX
+	BZHIQ      DX, AX, AX
+	KMOVQ      AX, K7
+	VMOVUPS.Z  (SI), K7, Z0
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z1
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z2
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanetailrare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	CMPQ       DX, $+17
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	CMPQ       DX, $+33
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z2, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z1, Z1
+	VPSUBD     Z6, Z1, Z1
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
+	CMPQ       DX, $+49
+	JLT        lanetailnarrow
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z2, Z2
+	VPSUBD     Z6, Z2, Z2
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z8, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	PREFETCHT0 128(SI)(CX*1)
+	PREFETCHT0 192(SI)(CX*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+256, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
+
+lanerare:
+	VMOVUPS    (SI), Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	VMOVUPS    64(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VMOVUPS    128(SI), Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VMOVUPS    192(SI), Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z8, Z1
+	VMOVUPS    Z1, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVUPS.Z  (SI), K7, Z0
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
+	CMPQ       DX, $+17
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x10, K7, K6
+	VMOVUPS.Z  64(SI), K6, Z0
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	CMPQ       DX, $+33
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x20, K7, K6
+	VMOVUPS.Z  128(SI), K6, Z0
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z3
+	CMPQ       DX, $+49
+	JLT        lanetailrarenarrow
+	KSHIFTRQ   $0x30, K7, K6
+	VMOVUPS.Z  192(SI), K6, Z0
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z4, K1, Z4
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+
+lanetailrarenarrow:
+	VPACKSSDW Z2, Z1, Z1
+	VPACKSSDW Z4, Z3, Z3
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z8, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+404(SB), Z14
+	VBROADCASTSS constantsAVX512<>+516(SB), Z13
+	VBROADCASTSS constantsAVX512<>+412(SB), Z12
+	VBROADCASTSS constantsAVX512<>+520(SB), Z11
+	VBROADCASTSS constantsAVX512<>+524(SB), Z10
+	VBROADCASTSS constantsAVX512<>+528(SB), Z9
+	VMOVUPS      constantsAVX512<>+428(SB), Z8
+	VBROADCASTSS constantsAVX512<>+532(SB), Z7
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z8, Z4
+	VPMADDUBSW Z7, Z4, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -1791,70 +4023,70 @@ lanetail:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanetailrare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
 	CMPQ       DX, $+17
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	CMPQ       DX, $+33
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z2, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z2, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z1, Z1
 	VPSUBD     Z6, Z1, Z1
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z1
+	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	CMPQ       DX, $+49
 	JLT        lanetailnarrow
-	VPANDD     Z30, Z3, Z2
-	VPMINUD    Z31, Z2, Z2
-	VPANDD     Z28, Z2, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z3, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z2, Z2
 	VPSUBD     Z6, Z2, Z2
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z2, Z2
-	VPSUBD     Z26, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z2
+	VPTERNLOGD $0xf8, Z9, Z3, Z2
 
 lanetailnarrow:
 	VPACKSSDW  Z0, Z4, Z4
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
-	VPERMD     Z4, Z24, Z4
+	VPERMD     Z4, Z8, Z4
 	VMOVDQU8.Z Z4, K7, Z0
-	VPMADDUBSW Z23, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -1888,61 +4120,61 @@ lanestream:
 	VADDPS     Z3, Z2, Z5
 	VADDPS     Z5, Z4, Z4
 	VCMPPS     $0x03, Z4, Z4, K1
-	KORTESTD   K1, K1
+	KORTESTQ   K1, K1
 	JNE        lanerare
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
-	VPANDD     Z30, Z1, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
+	VPANDD     Z14, Z1, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z0, Z0
 	VPSUBD     Z6, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z1, Z1
-	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPTERNLOGD $0xf8, Z9, Z1, Z0
 	VPACKSSDW  Z0, Z4, Z4
-	VPANDD     Z30, Z2, Z0
-	VPMINUD    Z31, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VPMAXUD    Z29, Z1, Z1
-	VPADDD     Z27, Z1, Z5
+	VPANDD     Z14, Z2, Z0
+	VPMINUD    Z15, Z0, Z0
+	VPANDD     Z12, Z0, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPADDD     Z11, Z1, Z5
 	VADDPS     Z5, Z0, Z0
 	VPSUBD     Z5, Z0, Z0
 	VPSRLD     $0x16, Z1, Z1
 	VPADDD     Z1, Z0, Z0
-	VPSUBD     Z26, Z0, Z0
+	VPSUBD     Z10, Z0, Z0
 	VPSRLD     $0x1c, Z2, Z2
-	VPTERNLOGD $0xf8, Z25, Z2, Z0
-	VPANDD     Z30, Z3, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z2
-	VPMAXUD    Z29, Z2, Z2
-	VPADDD     Z27, Z2, Z5
+	VPTERNLOGD $0xf8, Z9, Z2, Z0
+	VPANDD     Z14, Z3, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z5
 	VADDPS     Z5, Z1, Z1
 	VPSUBD     Z5, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VPSRLD     $0x1c, Z3, Z3
-	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPTERNLOGD $0xf8, Z9, Z3, Z1
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
-	VPERMD     Z4, Z24, Z4
-	VPMADDUBSW Z23, Z4, Z0
+	VPERMD     Z4, Z8, Z4
+	VPMADDUBSW Z7, Z4, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (DI)
 	ADDQ       $+32, DI
@@ -1954,160 +4186,160 @@ lanestream:
 
 lanerare:
 	VMOVUPS    (SI), Z0
-	VPANDD     Z30, Z0, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z2
-	VPMAXUD    Z29, Z2, Z2
-	VPADDD     Z27, Z2, Z3
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z1
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
 	VMOVUPS    64(SI), Z0
-	VPANDD     Z30, Z0, Z2
-	VPMINUD    Z31, Z2, Z2
-	VPANDD     Z28, Z2, Z3
-	VPMAXUD    Z29, Z3, Z3
-	VPADDD     Z27, Z3, Z4
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z26, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	VPACKSSDW  Z2, Z1, Z1
 	VMOVUPS    128(SI), Z0
-	VPANDD     Z30, Z0, Z2
-	VPMINUD    Z31, Z2, Z2
-	VPANDD     Z28, Z2, Z3
-	VPMAXUD    Z29, Z3, Z3
-	VPADDD     Z27, Z3, Z4
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z26, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	VMOVUPS    192(SI), Z0
-	VPANDD     Z30, Z0, Z3
-	VPMINUD    Z31, Z3, Z3
-	VPANDD     Z28, Z3, Z4
-	VPMAXUD    Z29, Z4, Z4
-	VPADDD     Z27, Z4, Z5
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z26, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z3
+	VPTERNLOGD $0xf8, Z9, Z0, Z3
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
-	VPERMD     Z1, Z24, Z1
-	VPMADDUBSW Z23, Z1, Z0
+	VPERMD     Z1, Z8, Z1
+	VPMADDUBSW Z7, Z1, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
 
 lanetailrare:
 	VMOVUPS.Z  (SI), K7, Z0
-	VPANDD     Z30, Z0, Z1
-	VPMINUD    Z31, Z1, Z1
-	VPANDD     Z28, Z1, Z2
-	VPMAXUD    Z29, Z2, Z2
-	VPADDD     Z27, Z2, Z3
+	VPANDD     Z14, Z0, Z1
+	VPMINUD    Z15, Z1, Z1
+	VPANDD     Z12, Z1, Z2
+	VPMAXUD    Z13, Z2, Z2
+	VPADDD     Z11, Z2, Z3
 	VADDPS     Z3, Z1, Z1
 	VPSUBD     Z3, Z1, Z1
 	VPSRLD     $0x16, Z2, Z2
 	VPADDD     Z2, Z1, Z1
-	VPSUBD     Z26, Z1, Z1
+	VPSUBD     Z10, Z1, Z1
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z1, K1, Z1
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z1
+	VPTERNLOGD $0xf8, Z9, Z0, Z1
 	CMPQ       DX, $+17
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x10, K7, K6
 	VMOVUPS.Z  64(SI), K6, Z0
-	VPANDD     Z30, Z0, Z2
-	VPMINUD    Z31, Z2, Z2
-	VPANDD     Z28, Z2, Z3
-	VPMAXUD    Z29, Z3, Z3
-	VPADDD     Z27, Z3, Z4
+	VPANDD     Z14, Z0, Z2
+	VPMINUD    Z15, Z2, Z2
+	VPANDD     Z12, Z2, Z3
+	VPMAXUD    Z13, Z3, Z3
+	VPADDD     Z11, Z3, Z4
 	VADDPS     Z4, Z2, Z2
 	VPSUBD     Z4, Z2, Z2
 	VPSRLD     $0x16, Z3, Z3
 	VPADDD     Z3, Z2, Z2
-	VPSUBD     Z26, Z2, Z2
+	VPSUBD     Z10, Z2, Z2
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z2, K1, Z2
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
 	CMPQ       DX, $+33
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x20, K7, K6
 	VMOVUPS.Z  128(SI), K6, Z0
-	VPANDD     Z30, Z0, Z3
-	VPMINUD    Z31, Z3, Z3
-	VPANDD     Z28, Z3, Z4
-	VPMAXUD    Z29, Z4, Z4
-	VPADDD     Z27, Z4, Z5
+	VPANDD     Z14, Z0, Z3
+	VPMINUD    Z15, Z3, Z3
+	VPANDD     Z12, Z3, Z4
+	VPMAXUD    Z13, Z4, Z4
+	VPADDD     Z11, Z4, Z5
 	VADDPS     Z5, Z3, Z3
 	VPSUBD     Z5, Z3, Z3
 	VPSRLD     $0x16, Z4, Z4
 	VPADDD     Z4, Z3, Z3
-	VPSUBD     Z26, Z3, Z3
+	VPSUBD     Z10, Z3, Z3
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z3, K1, Z3
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z3
+	VPTERNLOGD $0xf8, Z9, Z0, Z3
 	CMPQ       DX, $+49
 	JLT        lanetailrarenarrow
 	KSHIFTRQ   $0x30, K7, K6
 	VMOVUPS.Z  192(SI), K6, Z0
-	VPANDD     Z30, Z0, Z4
-	VPMINUD    Z31, Z4, Z4
-	VPANDD     Z28, Z4, Z5
-	VPMAXUD    Z29, Z5, Z5
-	VPADDD     Z27, Z5, Z6
+	VPANDD     Z14, Z0, Z4
+	VPMINUD    Z15, Z4, Z4
+	VPANDD     Z12, Z4, Z5
+	VPMAXUD    Z13, Z5, Z5
+	VPADDD     Z11, Z5, Z6
 	VADDPS     Z6, Z4, Z4
 	VPSUBD     Z6, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
-	VPSUBD     Z26, Z4, Z4
+	VPSUBD     Z10, Z4, Z4
 	VCMPPS     $0x07, Z0, Z0, K1
 	VMOVAPS.Z  Z4, K1, Z4
 	VMOVAPS.Z  Z0, K1, Z0
 	VPSRLD     $0x1c, Z0, Z0
-	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPTERNLOGD $0xf8, Z9, Z0, Z4
 
 lanetailrarenarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
-	VPERMD     Z1, Z24, Z1
+	VPERMD     Z1, Z8, Z1
 	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z23, Z0, Z0
+	VPMADDUBSW Z7, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -2117,75 +4349,269 @@ lanetailrarenarrow:
 	VMOVDQU8   Y0, K6, (DI)
 	JMP        lanetailback
 
+// func EncodeFpE8M0AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·EncodeFpE8M0AVX512(SB), NOSPLIT, $0-40
+	// pointers: DI y, SI x, DX elements left
+	// per call: Z15 most, Z14 0x3faaaaab, Z13 0x0, Z12 table
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VBROADCASTSS most+16(FP), Z15
+	VBROADCASTSS constantsAVX512<>+536(SB), Z14
+	VPXORD       Z13, Z13, Z13
+	VMOVUPS      constantsAVX512<>+428(SB), Z12
+	MOVQ         n+24(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+32(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
+
+laneloop:
+	VMOVUPS     (SI), Z0
+	VMINPS      Z0, Z15, Z0
+	VFMADD213PS Z13, Z14, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMINPS      Z1, Z15, Z1
+	VFMADD213PS Z13, Z14, Z1
+	VPSRLD      $0x17, Z1, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VMINPS      Z1, Z15, Z1
+	VFMADD213PS Z13, Z14, Z1
+	VPSRLD      $0x17, Z1, Z1
+	VMOVUPS     192(SI), Z2
+	VMINPS      Z2, Z15, Z2
+	VFMADD213PS Z13, Z14, Z2
+	VPSRLD      $0x17, Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z12, Z0
+	VMOVUPS     Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K7
+	VMOVUPS.Z   (SI), K7, Z0
+	VMINPS      Z0, Z15, Z0
+	VFMADD213PS Z13, Z14, Z0
+	VPSRLD      $0x17, Z0, Z0
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(SI), K6, Z1
+	VMINPS      Z1, Z15, Z1
+	VFMADD213PS Z13, Z14, Z1
+	VPSRLD      $0x17, Z1, Z1
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(SI), K6, Z2
+	VMINPS      Z2, Z15, Z2
+	VFMADD213PS Z13, Z14, Z2
+	VPSRLD      $0x17, Z2, Z2
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(SI), K6, Z3
+	VMINPS      Z3, Z15, Z3
+	VFMADD213PS Z13, Z14, Z3
+	VPSRLD      $0x17, Z3, Z3
+
+lanetailnarrow:
+	VPACKSSDW Z1, Z0, Z0
+	VPACKSSDW Z3, Z2, Z2
+	VPACKUSWB Z2, Z0, Z0
+	VPERMD    Z0, Z12, Z0
+	VMOVDQU8  Z0, K7, (DI)
+
+laneend:
+	TESTB $0x01, ahead+32(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+lanestream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	PREFETCHT0  128(SI)(CX*1)
+	PREFETCHT0  192(SI)(CX*1)
+	VMOVUPS     (SI), Z0
+	VMINPS      Z0, Z15, Z0
+	VFMADD213PS Z13, Z14, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VMINPS      Z1, Z15, Z1
+	VFMADD213PS Z13, Z14, Z1
+	VPSRLD      $0x17, Z1, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VMOVUPS     128(SI), Z1
+	VMINPS      Z1, Z15, Z1
+	VFMADD213PS Z13, Z14, Z1
+	VPSRLD      $0x17, Z1, Z1
+	VMOVUPS     192(SI), Z2
+	VMINPS      Z2, Z15, Z2
+	VFMADD213PS Z13, Z14, Z2
+	VPSRLD      $0x17, Z2, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPACKUSWB   Z1, Z0, Z0
+	VPERMD      Z0, Z12, Z0
+	VMOVNTPS    Z0, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+256, SI
+	SUBQ        $+64, DX
+	CMPQ        DX, $+64
+	JGE         lanestream
+	JMP         lanetail
+
 DATA constantsAVX512<>+0(SB)/4, $0x00007fff
 DATA constantsAVX512<>+4(SB)/4, $0x00010000
 DATA constantsAVX512<>+8(SB)/4, $0x00000001
-DATA constantsAVX512<>+12(SB)/4, $0x00000000
-DATA constantsAVX512<>+16(SB)/4, $0x00000000
-DATA constantsAVX512<>+20(SB)/4, $0x00000002
-DATA constantsAVX512<>+24(SB)/4, $0x00000000
-DATA constantsAVX512<>+28(SB)/4, $0x00000004
-DATA constantsAVX512<>+32(SB)/4, $0x00000000
-DATA constantsAVX512<>+36(SB)/4, $0x00000006
-DATA constantsAVX512<>+40(SB)/4, $0x00000000
-DATA constantsAVX512<>+44(SB)/4, $0x00000001
-DATA constantsAVX512<>+48(SB)/4, $0x00000000
-DATA constantsAVX512<>+52(SB)/4, $0x00000003
-DATA constantsAVX512<>+56(SB)/4, $0x00000000
-DATA constantsAVX512<>+60(SB)/4, $0x00000005
-DATA constantsAVX512<>+64(SB)/4, $0x00000000
-DATA constantsAVX512<>+68(SB)/4, $0x00000007
-DATA constantsAVX512<>+72(SB)/4, $0x00000000
+DATA constantsAVX512<>+12(SB)/4, $0x00030001
+DATA constantsAVX512<>+16(SB)/4, $0x00070005
+DATA constantsAVX512<>+20(SB)/4, $0x000b0009
+DATA constantsAVX512<>+24(SB)/4, $0x000f000d
+DATA constantsAVX512<>+28(SB)/4, $0x00130011
+DATA constantsAVX512<>+32(SB)/4, $0x00170015
+DATA constantsAVX512<>+36(SB)/4, $0x001b0019
+DATA constantsAVX512<>+40(SB)/4, $0x001f001d
+DATA constantsAVX512<>+44(SB)/4, $0x00230021
+DATA constantsAVX512<>+48(SB)/4, $0x00270025
+DATA constantsAVX512<>+52(SB)/4, $0x002b0029
+DATA constantsAVX512<>+56(SB)/4, $0x002f002d
+DATA constantsAVX512<>+60(SB)/4, $0x00330031
+DATA constantsAVX512<>+64(SB)/4, $0x00370035
+DATA constantsAVX512<>+68(SB)/4, $0x003b0039
+DATA constantsAVX512<>+72(SB)/4, $0x003f003d
 DATA constantsAVX512<>+76(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+80(SB)/4, $0x43800000
-DATA constantsAVX512<>+84(SB)/4, $0xbf80bf80
-DATA constantsAVX512<>+88(SB)/4, $0x3f803f80
-DATA constantsAVX512<>+92(SB)/4, $0x7e007e00
-DATA constantsAVX512<>+96(SB)/4, $0x00000000
-DATA constantsAVX512<>+100(SB)/4, $0x3f000000
-DATA constantsAVX512<>+104(SB)/4, $0x3f800000
-DATA constantsAVX512<>+108(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+112(SB)/4, $0x40000000
-DATA constantsAVX512<>+116(SB)/4, $0x40400000
-DATA constantsAVX512<>+120(SB)/4, $0x40800000
-DATA constantsAVX512<>+124(SB)/4, $0x40c00000
-DATA constantsAVX512<>+128(SB)/4, $0x80000000
-DATA constantsAVX512<>+132(SB)/4, $0xbf000000
-DATA constantsAVX512<>+136(SB)/4, $0xbf800000
-DATA constantsAVX512<>+140(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+144(SB)/4, $0xc0000000
-DATA constantsAVX512<>+148(SB)/4, $0xc0400000
-DATA constantsAVX512<>+152(SB)/4, $0xc0800000
-DATA constantsAVX512<>+156(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+160(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+164(SB)/4, $0x3c800000
-DATA constantsAVX512<>+168(SB)/4, $0x7f800000
-DATA constantsAVX512<>+172(SB)/4, $0x0a000000
-DATA constantsAVX512<>+176(SB)/4, $0x000003c8
-DATA constantsAVX512<>+180(SB)/4, $0x00000080
-DATA constantsAVX512<>+184(SB)/4, $0x00000000
-DATA constantsAVX512<>+188(SB)/4, $0x00000004
-DATA constantsAVX512<>+192(SB)/4, $0x00000008
-DATA constantsAVX512<>+196(SB)/4, $0x0000000c
-DATA constantsAVX512<>+200(SB)/4, $0x00000001
-DATA constantsAVX512<>+204(SB)/4, $0x00000005
-DATA constantsAVX512<>+208(SB)/4, $0x00000009
-DATA constantsAVX512<>+212(SB)/4, $0x0000000d
-DATA constantsAVX512<>+216(SB)/4, $0x00000002
-DATA constantsAVX512<>+220(SB)/4, $0x00000006
-DATA constantsAVX512<>+224(SB)/4, $0x0000000a
-DATA constantsAVX512<>+228(SB)/4, $0x0000000e
-DATA constantsAVX512<>+232(SB)/4, $0x00000003
-DATA constantsAVX512<>+236(SB)/4, $0x00000007
-DATA constantsAVX512<>+240(SB)/4, $0x0000000b
-DATA constantsAVX512<>+244(SB)/4, $0x0000000f
-DATA constantsAVX512<>+248(SB)/4, $0x0000007f
-DATA constantsAVX512<>+252(SB)/4, $0x38800000
-DATA constantsAVX512<>+256(SB)/4, $0x0a800000
-DATA constantsAVX512<>+260(SB)/4, $0x000001c4
-DATA constantsAVX512<>+264(SB)/4, $0x3f800000
-DATA constantsAVX512<>+268(SB)/4, $0x0b000000
-DATA constantsAVX512<>+272(SB)/4, $0x000000fe
-DATA constantsAVX512<>+276(SB)/4, $0x00000008
-DATA constantsAVX512<>+280(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $284
+DATA constantsAVX512<>+80(SB)/4, $0x01800080
+DATA constantsAVX512<>+84(SB)/4, $0x03800280
+DATA constantsAVX512<>+88(SB)/4, $0x05800480
+DATA constantsAVX512<>+92(SB)/4, $0x07800680
+DATA constantsAVX512<>+96(SB)/4, $0x09800880
+DATA constantsAVX512<>+100(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+104(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+108(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+112(SB)/4, $0x01800080
+DATA constantsAVX512<>+116(SB)/4, $0x03800280
+DATA constantsAVX512<>+120(SB)/4, $0x05800480
+DATA constantsAVX512<>+124(SB)/4, $0x07800680
+DATA constantsAVX512<>+128(SB)/4, $0x09800880
+DATA constantsAVX512<>+132(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+136(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+140(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+144(SB)/4, $0x0000007f
+DATA constantsAVX512<>+148(SB)/4, $0x3b800000
+DATA constantsAVX512<>+152(SB)/4, $0x40000000
+DATA constantsAVX512<>+156(SB)/4, $0xbc000000
+DATA constantsAVX512<>+160(SB)/4, $0x80000000
+DATA constantsAVX512<>+164(SB)/4, $0x37800000
+DATA constantsAVX512<>+168(SB)/4, $0xb8000000
+DATA constantsAVX512<>+172(SB)/4, $0x00400000
+DATA constantsAVX512<>+176(SB)/4, $0x00000007
+DATA constantsAVX512<>+180(SB)/4, $0x3f000000
+DATA constantsAVX512<>+184(SB)/4, $0xbf800000
+DATA constantsAVX512<>+188(SB)/4, $0x00000000
+DATA constantsAVX512<>+192(SB)/4, $0x3f000000
+DATA constantsAVX512<>+196(SB)/4, $0x3f800000
+DATA constantsAVX512<>+200(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+204(SB)/4, $0x40000000
+DATA constantsAVX512<>+208(SB)/4, $0x40400000
+DATA constantsAVX512<>+212(SB)/4, $0x40800000
+DATA constantsAVX512<>+216(SB)/4, $0x40c00000
+DATA constantsAVX512<>+220(SB)/4, $0x80000000
+DATA constantsAVX512<>+224(SB)/4, $0xbf000000
+DATA constantsAVX512<>+228(SB)/4, $0xbf800000
+DATA constantsAVX512<>+232(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+236(SB)/4, $0xc0000000
+DATA constantsAVX512<>+240(SB)/4, $0xc0400000
+DATA constantsAVX512<>+244(SB)/4, $0xc0800000
+DATA constantsAVX512<>+248(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+252(SB)/4, $0x00000000
+DATA constantsAVX512<>+256(SB)/4, $0x00000004
+DATA constantsAVX512<>+260(SB)/4, $0x00000000
+DATA constantsAVX512<>+264(SB)/4, $0x00000004
+DATA constantsAVX512<>+268(SB)/4, $0x00000000
+DATA constantsAVX512<>+272(SB)/4, $0x00000004
+DATA constantsAVX512<>+276(SB)/4, $0x00000000
+DATA constantsAVX512<>+280(SB)/4, $0x00000004
+DATA constantsAVX512<>+284(SB)/4, $0x00000000
+DATA constantsAVX512<>+288(SB)/4, $0x00000004
+DATA constantsAVX512<>+292(SB)/4, $0x00000000
+DATA constantsAVX512<>+296(SB)/4, $0x00000004
+DATA constantsAVX512<>+300(SB)/4, $0x00000000
+DATA constantsAVX512<>+304(SB)/4, $0x00000004
+DATA constantsAVX512<>+308(SB)/4, $0x00000000
+DATA constantsAVX512<>+312(SB)/4, $0x00000004
+DATA constantsAVX512<>+316(SB)/4, $0x00000000
+DATA constantsAVX512<>+320(SB)/4, $0x00000000
+DATA constantsAVX512<>+324(SB)/4, $0x00000001
+DATA constantsAVX512<>+328(SB)/4, $0x00000001
+DATA constantsAVX512<>+332(SB)/4, $0x00000002
+DATA constantsAVX512<>+336(SB)/4, $0x00000002
+DATA constantsAVX512<>+340(SB)/4, $0x00000003
+DATA constantsAVX512<>+344(SB)/4, $0x00000003
+DATA constantsAVX512<>+348(SB)/4, $0x00000004
+DATA constantsAVX512<>+352(SB)/4, $0x00000004
+DATA constantsAVX512<>+356(SB)/4, $0x00000005
+DATA constantsAVX512<>+360(SB)/4, $0x00000005
+DATA constantsAVX512<>+364(SB)/4, $0x00000006
+DATA constantsAVX512<>+368(SB)/4, $0x00000006
+DATA constantsAVX512<>+372(SB)/4, $0x00000007
+DATA constantsAVX512<>+376(SB)/4, $0x00000007
+DATA constantsAVX512<>+380(SB)/4, $0x80808080
+DATA constantsAVX512<>+384(SB)/4, $0x43800000
+DATA constantsAVX512<>+388(SB)/4, $0xffffffff
+DATA constantsAVX512<>+392(SB)/4, $0xbfffbfff
+DATA constantsAVX512<>+396(SB)/4, $0x3c000000
+DATA constantsAVX512<>+400(SB)/4, $0xbc800000
+DATA constantsAVX512<>+404(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+408(SB)/4, $0x3c800000
+DATA constantsAVX512<>+412(SB)/4, $0x7f800000
+DATA constantsAVX512<>+416(SB)/4, $0x0a000000
+DATA constantsAVX512<>+420(SB)/4, $0x000003c8
+DATA constantsAVX512<>+424(SB)/4, $0x00000080
+DATA constantsAVX512<>+428(SB)/4, $0x00000000
+DATA constantsAVX512<>+432(SB)/4, $0x00000004
+DATA constantsAVX512<>+436(SB)/4, $0x00000008
+DATA constantsAVX512<>+440(SB)/4, $0x0000000c
+DATA constantsAVX512<>+444(SB)/4, $0x00000001
+DATA constantsAVX512<>+448(SB)/4, $0x00000005
+DATA constantsAVX512<>+452(SB)/4, $0x00000009
+DATA constantsAVX512<>+456(SB)/4, $0x0000000d
+DATA constantsAVX512<>+460(SB)/4, $0x00000002
+DATA constantsAVX512<>+464(SB)/4, $0x00000006
+DATA constantsAVX512<>+468(SB)/4, $0x0000000a
+DATA constantsAVX512<>+472(SB)/4, $0x0000000e
+DATA constantsAVX512<>+476(SB)/4, $0x00000003
+DATA constantsAVX512<>+480(SB)/4, $0x00000007
+DATA constantsAVX512<>+484(SB)/4, $0x0000000b
+DATA constantsAVX512<>+488(SB)/4, $0x0000000f
+DATA constantsAVX512<>+492(SB)/4, $0x38800000
+DATA constantsAVX512<>+496(SB)/4, $0x0a800000
+DATA constantsAVX512<>+500(SB)/4, $0x000001c4
+DATA constantsAVX512<>+504(SB)/4, $0x000003c0
+DATA constantsAVX512<>+508(SB)/4, $0x38000000
+DATA constantsAVX512<>+512(SB)/4, $0x000001c0
+DATA constantsAVX512<>+516(SB)/4, $0x3f800000
+DATA constantsAVX512<>+520(SB)/4, $0x0b000000
+DATA constantsAVX512<>+524(SB)/4, $0x000000fe
+DATA constantsAVX512<>+528(SB)/4, $0x00000008
+DATA constantsAVX512<>+532(SB)/4, $0x10011001
+DATA constantsAVX512<>+536(SB)/4, $0x3faaaaab
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $540

@@ -28,17 +28,29 @@ func EncodeBF16NEON(y *uint16, x *float32, n int, ahead int)
 //go:noescape
 func DecodeBF16NEON(y *float32, x *uint16, n int, ahead int)
 
-// DecodeFpE4M3NEON sets y to the values of the codes x.
-// It runs over n >= 1 elements.
-//
-//go:noescape
-func DecodeFpE4M3NEON(y *float32, x *uint8, n int, ahead int)
-
 // DecodeFpE5M2NEON sets y to the values of the codes x.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func DecodeFpE5M2NEON(y *float32, x *uint8, n int, ahead int)
+
+// DecodeFpE4M3FNUZNEON sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func DecodeFpE4M3FNUZNEON(y *float32, x *int8, n int, ahead int)
+
+// DecodeFpE5M2FNUZNEON sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func DecodeFpE5M2FNUZNEON(y *float32, x *int8, n int, ahead int)
+
+// DecodeFpE8M0NEON sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func DecodeFpE8M0NEON(y *float32, x *uint8, n int, ahead int)
 
 // DecodeFpE2M1NEON sets y to the values of the codes x.
 // It runs over n >= 1 elements.
@@ -46,23 +58,63 @@ func DecodeFpE5M2NEON(y *float32, x *uint8, n int, ahead int)
 //go:noescape
 func DecodeFpE2M1NEON(y *float32, x *uint8, n int, ahead int)
 
+// DecodeFpE2M1PackedNEON sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func DecodeFpE2M1PackedNEON(y *float32, x *uint8, n int, ahead int)
+
+// DecodeFpE4M3NEON sets y to the values of the codes x.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func DecodeFpE4M3NEON(y *float32, x *uint8, n int, ahead int)
+
 // EncodeFpE4M3NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE4M3NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
 // EncodeFpE5M2NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE5M2NEON(y *uint8, x *float32, most float32, n int, ahead int)
 
+// EncodeFpE4M3FNUZNEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func EncodeFpE4M3FNUZNEON(y *uint8, x *float32, most float32, n int, ahead int)
+
+// EncodeFpE5M2FNUZNEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func EncodeFpE5M2FNUZNEON(y *uint8, x *float32, most float32, n int, ahead int)
+
+// EncodeFpE2M1NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func EncodeFpE2M1NEON(y *uint8, x *float32, most float32, n int, ahead int)
+
 // EncodeFpE2M1PackedNEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func EncodeFpE2M1PackedNEON(y *uint8, x *float32, most float32, n int, ahead int)
+
+// EncodeFpE8M0NEON sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func EncodeFpE8M0NEON(y *uint8, x *float32, most float32, n int, ahead int)

@@ -46,11 +46,11 @@ grouploop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -65,11 +65,11 @@ grouploop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -154,11 +154,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -167,11 +167,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -266,11 +266,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -285,11 +285,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -331,11 +331,11 @@ laneloop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -356,11 +356,11 @@ laneloop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -542,11 +542,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -555,11 +555,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -640,11 +640,11 @@ groupstream:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -659,11 +659,11 @@ groupstream:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -693,11 +693,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -712,11 +712,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -776,11 +776,11 @@ grouploop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -797,11 +797,11 @@ grouploop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -890,11 +890,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -903,11 +903,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1009,11 +1009,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1030,11 +1030,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1083,11 +1083,11 @@ laneloop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -1114,11 +1114,11 @@ laneloop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -1397,11 +1397,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -1410,11 +1410,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1497,11 +1497,11 @@ groupstream:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -1518,11 +1518,11 @@ groupstream:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -1558,11 +1558,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1579,11 +1579,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1648,11 +1648,11 @@ grouploop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1671,11 +1671,11 @@ grouploop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -1768,11 +1768,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -1781,11 +1781,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1891,11 +1891,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1914,11 +1914,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1971,11 +1971,11 @@ laneloop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -2006,11 +2006,11 @@ laneloop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -2297,11 +2297,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -2310,11 +2310,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -2399,11 +2399,11 @@ groupstream:
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
 	VPADDD     Y13, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
 	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -2422,11 +2422,11 @@ groupstream:
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
 	VPADDD     Y13, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
 	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -2466,11 +2466,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -2489,11 +2489,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -2549,11 +2549,11 @@ grouploop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -2568,11 +2568,11 @@ grouploop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -2657,11 +2657,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -2670,11 +2670,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -2769,11 +2769,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -2788,11 +2788,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -2834,11 +2834,11 @@ laneloop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -2859,11 +2859,11 @@ laneloop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -3045,11 +3045,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -3058,11 +3058,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -3143,11 +3143,11 @@ groupstream:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -3162,11 +3162,11 @@ groupstream:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -3196,11 +3196,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -3215,11 +3215,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -3279,11 +3279,11 @@ grouploop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -3300,11 +3300,11 @@ grouploop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -3393,11 +3393,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -3406,11 +3406,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -3512,11 +3512,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -3533,11 +3533,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -3586,11 +3586,11 @@ laneloop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -3617,11 +3617,11 @@ laneloop:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -3900,11 +3900,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -3913,11 +3913,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -4000,11 +4000,11 @@ groupstream:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -4021,11 +4021,11 @@ groupstream:
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
 	VPADDD      Y13, Y2, Y2
-	VPSRLD      $0x10, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y13, Y0, Y0
+	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
 	VPERMQ      $0xd8, Y2, Y2
@@ -4061,11 +4061,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4082,11 +4082,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4151,11 +4151,11 @@ grouploop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -4174,11 +4174,11 @@ grouploop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -4271,11 +4271,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -4284,11 +4284,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -4394,11 +4394,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4417,11 +4417,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4474,11 +4474,11 @@ laneloop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -4509,11 +4509,11 @@ laneloop:
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
 	VPADDD    Y13, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -4800,11 +4800,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
 	VPADDD    Y13, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -4813,11 +4813,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
 	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -4902,11 +4902,11 @@ groupstream:
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
 	VPADDD     Y13, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
 	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -4925,11 +4925,11 @@ groupstream:
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
 	VPADDD     Y13, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
 	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -4969,11 +4969,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4992,11 +4992,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
 	VPADDD       Y13, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2

@@ -8,25 +8,25 @@
 
 TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080, V26 0x10000, V25 0x7fff
-	// per group: V0 scale, V1 Ordered, V24 Select
+	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
+	// per group: V0 scale, V1 Ordered, V9 Select
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1258291328, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $2155905152, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $65536, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $32767, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -34,43 +34,43 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-48
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V24.B16
-	VBSL V30.B16, V0.B16, V24.B16
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V3.S4
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VFMLA V9.S4, V2.S4, V3.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V2.S4
-	VCMTST V26.S4, V3.S4, V1.S4
-	VSUB V1.S4, V25.S4, V1.S4
-	VCMTST V26.S4, V2.S4, V4.S4
-	VSUB V4.S4, V25.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V2.S4
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V1.S4
-	VCMTST V26.S4, V2.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V1.S4, V3.S4
-	VSUB V3.S4, V25.S4, V3.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -102,43 +102,43 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V3.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V26.S4, V3.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V2.S4, V5.S4
-	VSUB V5.S4, V25.S4, V5.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V26.S4, V4.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V1.S4, V2.S4
-	VSUB V2.S4, V25.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -173,48 +173,48 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V26.S4, V3.S4, V1.S4
-	VSUB V1.S4, V25.S4, V1.S4
-	VCMTST V26.S4, V2.S4, V4.S4
-	VSUB V4.S4, V25.S4, V4.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	VBSL V15.B16, V2.B16, V3.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
+	VBSL V15.B16, V1.B16, V3.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V26.S4, V2.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V1.S4, V3.S4
-	VSUB V3.S4, V25.S4, V3.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -272,55 +272,55 @@ piece15:
 	MOVW.P R19, 4(R17)
 piece16:
 	FMOVQ 48(RSP), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
+	VBSL V15.B16, V4.B16, V5.B16
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V5.B16
+	VBSL V15.B16, V1.B16, V5.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VCMTST V26.S4, V3.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V2.S4, V5.S4
-	VSUB V5.S4, V25.S4, V5.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V26.S4, V4.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V1.S4, V2.S4
-	VSUB V2.S4, V25.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -349,26 +349,26 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080, V26 0x10000, V25 0x7fff
-	// per group: V0 scale, V1 Ordered, V24 Select, V0 zeroPoint, V23 ToFloat
+	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
+	// per group: V0 scale, V1 Ordered, V9 Select, V0 zeroPoint, V8 ToFloat
 	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1258291328, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $2155905152, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $65536, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $32767, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
@@ -376,49 +376,49 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V24.B16
-	VBSL V30.B16, V0.B16, V24.B16
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d817 // scvtf v23.4s, v0.4s
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V3.S4
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	VFMLA V9.S4, V2.S4, V3.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V2.S4
-	VCMTST V26.S4, V3.S4, V1.S4
-	VSUB V1.S4, V25.S4, V1.S4
-	VCMTST V26.S4, V2.S4, V4.S4
-	VSUB V4.S4, V25.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V2.S4
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V1.S4
-	VCMTST V26.S4, V2.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V1.S4, V3.S4
-	VSUB V3.S4, V25.S4, V3.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -450,47 +450,47 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V3.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V26.S4, V3.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V2.S4, V5.S4
-	VSUB V5.S4, V25.S4, V5.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V26.S4, V4.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V1.S4, V2.S4
-	VSUB V2.S4, V25.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -526,60 +526,60 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ (R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V26.S4, V3.S4, V1.S4
-	VSUB V1.S4, V25.S4, V1.S4
-	VCMTST V26.S4, V2.S4, V4.S4
-	VSUB V4.S4, V25.S4, V4.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	VBSL V15.B16, V2.B16, V3.B16
 	FMOVQ 32(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
+	VBSL V15.B16, V1.B16, V3.B16
 	FMOVQ 48(R3), F1
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V26.S4, V2.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V1.S4, V3.S4
-	VSUB V3.S4, V25.S4, V3.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -663,13 +663,13 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ 128(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
@@ -677,11 +677,11 @@ piece20:
 	VFMLA V4.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
 	FMOVQ 144(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
@@ -690,11 +690,11 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
+	VBSL V15.B16, V4.B16, V5.B16
 	FMOVQ 160(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
@@ -702,28 +702,28 @@ piece20:
 	VFMLA V5.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V5.B16
+	VBSL V15.B16, V1.B16, V5.B16
 	FMOVQ 176(RSP), F1
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VCMTST V26.S4, V3.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V2.S4, V5.S4
-	VSUB V5.S4, V25.S4, V5.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V26.S4, V4.S4, V0.S4
-	VSUB V0.S4, V25.S4, V0.S4
-	VCMTST V26.S4, V1.S4, V2.S4
-	VSUB V2.S4, V25.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -752,28 +752,28 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x4b004b00, V27 0x4b000080, V26 0x80808080, V25 0x10000, V24 0x7fff
-	// per group: V0 scale, V1 Ordered, V23 Select, V0 minval, V1 Ordered, V22 Select
+	// per call: V15 0x7fc00000, V0 least, V14 ToFloat, V13 0x4b004b00, V12 0x4b000080, V11 0x80808080, V10 0x10000, V9 0x7fff
+	// per group: V0 scale, V1 Ordered, V8 Select, V0 minval, V1 Ordered, V7 Select
 	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD minval+24(FP), R3
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	MOVD $1258310400, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $1258291328, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $2155905152, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $65536, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD $32767, R16
-	VDUP R16, V24.S4
+	VDUP R16, V9.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
@@ -781,51 +781,51 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V23.B16
-	VBSL V30.B16, V0.B16, V23.B16
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V22.B16
-	VBSL V30.B16, V0.B16, V22.B16
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V26.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V28.H8, V1.H8, V2.H8
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
-	VZIP2 V28.H8, V1.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	VCMTST V25.S4, V2.S4, V3.S4
-	VSUB V3.S4, V24.S4, V3.S4
-	VCMTST V25.S4, V1.S4, V4.S4
-	VSUB V4.S4, V24.S4, V4.S4
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VCMTST V10.S4, V2.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V28.H8, V0.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
-	VZIP2 V28.H8, V0.H8, V0.H8
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
-	VCMTST V25.S4, V1.S4, V2.S4
-	VSUB V2.S4, V24.S4, V2.S4
-	VCMTST V25.S4, V0.S4, V3.S4
-	VSUB V3.S4, V24.S4, V3.S4
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -857,47 +857,47 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	VEOR V26.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V28.H8, V1.H8, V2.H8
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
-	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V28.H8, V1.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V28.H8, V0.H8, V3.H8
-	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
-	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	VZIP1 V13.H8, V0.H8, V3.H8
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V28.H8, V0.H8, V0.H8
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 grouptailnarrow:
-	VCMTST V25.S4, V2.S4, V4.S4
-	VSUB V4.S4, V24.S4, V4.S4
-	VCMTST V25.S4, V1.S4, V5.S4
-	VSUB V5.S4, V24.S4, V5.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	VCMTST V10.S4, V1.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V25.S4, V3.S4, V1.S4
-	VSUB V1.S4, V24.S4, V1.S4
-	VCMTST V25.S4, V0.S4, V2.S4
-	VSUB V2.S4, V24.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V0.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -933,64 +933,64 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V26.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V28.H8, V1.H8, V2.H8
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ (R3), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VZIP2 V28.H8, V1.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 16(R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ 16(R3), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VCMTST V25.S4, V2.S4, V3.S4
-	VSUB V3.S4, V24.S4, V3.S4
-	VCMTST V25.S4, V1.S4, V4.S4
-	VSUB V4.S4, V24.S4, V4.S4
+	VCMTST V10.S4, V2.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V28.H8, V0.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	VBSL V15.B16, V2.B16, V3.B16
 	FMOVQ 32(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VZIP2 V28.H8, V0.H8, V0.H8
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	VBSL V15.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	VCMTST V25.S4, V1.S4, V2.S4
-	VSUB V2.S4, V24.S4, V2.S4
-	VCMTST V25.S4, V0.S4, V3.S4
-	VSUB V3.S4, V24.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -1074,71 +1074,71 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
-	VEOR V26.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V28.H8, V1.H8, V2.H8
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ 128(RSP), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V28.H8, V1.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 80(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ 144(RSP), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V28.H8, V0.H8, V3.H8
-	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
+	VZIP1 V13.H8, V0.H8, V3.H8
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
+	VBSL V15.B16, V4.B16, V5.B16
 	FMOVQ 160(RSP), F4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V6.B16
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VBSL V15.B16, V4.B16, V6.B16
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V28.H8, V0.H8, V0.H8
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
+	VBSL V15.B16, V4.B16, V5.B16
 	FMOVQ 176(RSP), F4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V6.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VBSL V15.B16, V4.B16, V6.B16
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 lanetailnarrow:
-	VCMTST V25.S4, V2.S4, V4.S4
-	VSUB V4.S4, V24.S4, V4.S4
-	VCMTST V25.S4, V1.S4, V5.S4
-	VSUB V5.S4, V24.S4, V5.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	VCMTST V10.S4, V1.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V25.S4, V3.S4, V1.S4
-	VSUB V1.S4, V24.S4, V1.S4
-	VCMTST V25.S4, V0.S4, V2.S4
-	VSUB V2.S4, V24.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V0.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -1167,23 +1167,23 @@ laneend:
 
 TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000000, V27 0x10000, V26 0x7fff
-	// per group: V0 scale, V1 Ordered, V25 Select
+	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
+	// per group: V0 scale, V1 Ordered, V10 Select
 	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1258291200, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -1191,42 +1191,42 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V25.B16
-	VBSL V30.B16, V0.B16, V25.B16
+	VMOV V1.B16, V10.B16
+	VBSL V15.B16, V0.B16, V10.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V3.S4
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VFMLA V10.S4, V2.S4, V3.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VFMLA V10.S4, V0.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1259,41 +1259,41 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V4.S4
+	VFMLA V10.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V1.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1329,46 +1329,46 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	VBSL V15.B16, V2.B16, V3.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
+	VBSL V15.B16, V1.B16, V3.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1427,53 +1427,53 @@ piece15:
 piece16:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
+	VBSL V15.B16, V4.B16, V5.B16
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V5.B16
+	VBSL V15.B16, V1.B16, V5.B16
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1502,24 +1502,24 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 0x0, V29 0x4b004b00, V28 0x4b000000, V27 0x10000, V26 0x7fff
-	// per group: V0 scale, V1 Ordered, V25 Select, V0 zeroPoint, V24 ToFloat
+	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
+	// per group: V0 scale, V1 Ordered, V10 Select, V0 zeroPoint, V9 ToFloat
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1258291200, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
@@ -1527,48 +1527,48 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V25.B16
-	VBSL V30.B16, V0.B16, V25.B16
+	VMOV V1.B16, V10.B16
+	VBSL V15.B16, V0.B16, V10.B16
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d818 // scvtf v24.4s, v0.4s
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V3.S4
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	VFMLA V10.S4, V2.S4, V3.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VFMLA V10.S4, V0.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1601,45 +1601,45 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4eb8d442 // fsub v2.4s, v2.4s, v24.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V3.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V4.S4
+	VFMLA V10.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V1.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1676,58 +1676,58 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ (R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
 	FMOVQ 16(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	VBSL V15.B16, V2.B16, V3.B16
 	FMOVQ 32(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V3.B16
+	VBSL V15.B16, V1.B16, V3.B16
 	FMOVQ 48(R3), F1
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1812,11 +1812,11 @@ piece19:
 piece20:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ 128(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
@@ -1824,11 +1824,11 @@ piece20:
 	VFMLA V4.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
 	FMOVQ 144(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
@@ -1837,11 +1837,11 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
+	VBSL V15.B16, V4.B16, V5.B16
 	FMOVQ 160(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
@@ -1849,28 +1849,28 @@ piece20:
 	VFMLA V5.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V30.B16, V1.B16, V5.B16
+	VBSL V15.B16, V1.B16, V5.B16
 	FMOVQ 176(RSP), F1
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 lanetailnarrow:
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1899,26 +1899,26 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V30 0x7fc00000, V0 least, V29 ToFloat, V28 0x4b004b00, V27 0x4b000000, V26 0x10000, V25 0x7fff
-	// per group: V0 scale, V1 Ordered, V24 Select, V0 minval, V1 Ordered, V23 Select
+	// per call: V15 0x7fc00000, V0 least, V14 ToFloat, V13 0x4b004b00, V12 0x4b000000, V11 0x10000, V10 0x7fff
+	// per group: V0 scale, V1 Ordered, V9 Select, V0 minval, V1 Ordered, V8 Select
 	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD minval+24(FP), R3
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	MOVD $1258310400, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $1258291200, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $65536, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $32767, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
@@ -1926,50 +1926,50 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V24.B16
-	VBSL V30.B16, V0.B16, V24.B16
+	VMOV V1.B16, V9.B16
+	VBSL V15.B16, V0.B16, V9.B16
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V23.B16
-	VBSL V30.B16, V0.B16, V23.B16
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V28.H8, V1.H8, V2.H8
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
-	VZIP2 V28.H8, V1.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VCMTST V26.S4, V2.S4, V3.S4
-	VSUB V3.S4, V25.S4, V3.S4
-	VCMTST V26.S4, V1.S4, V4.S4
-	VSUB V4.S4, V25.S4, V4.S4
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	VCMTST V11.S4, V2.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	VCMTST V11.S4, V1.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V28.H8, V0.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VZIP2 V28.H8, V0.H8, V0.H8
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	VCMTST V26.S4, V1.S4, V2.S4
-	VSUB V2.S4, V25.S4, V2.S4
-	VCMTST V26.S4, V0.S4, V3.S4
-	VSUB V3.S4, V25.S4, V3.S4
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	VCMTST V11.S4, V0.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -2002,45 +2002,45 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V28.H8, V1.H8, V2.H8
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V28.H8, V1.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V28.H8, V0.H8, V3.H8
-	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	VZIP1 V13.H8, V0.H8, V3.H8
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V28.H8, V0.H8, V0.H8
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 grouptailnarrow:
-	VCMTST V26.S4, V2.S4, V4.S4
-	VSUB V4.S4, V25.S4, V4.S4
-	VCMTST V26.S4, V1.S4, V5.S4
-	VSUB V5.S4, V25.S4, V5.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	VCMTST V11.S4, V1.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V26.S4, V3.S4, V1.S4
-	VSUB V1.S4, V25.S4, V1.S4
-	VCMTST V26.S4, V0.S4, V2.S4
-	VSUB V2.S4, V25.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V0.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -2077,62 +2077,62 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V28.H8, V1.H8, V2.H8
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	FMOVQ (R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ (R3), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VZIP2 V28.H8, V1.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 16(R2), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ 16(R3), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VCMTST V26.S4, V2.S4, V3.S4
-	VSUB V3.S4, V25.S4, V3.S4
-	VCMTST V26.S4, V1.S4, V4.S4
-	VSUB V4.S4, V25.S4, V4.S4
+	VCMTST V11.S4, V2.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	VCMTST V11.S4, V1.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V28.H8, V0.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 32(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	VBSL V15.B16, V2.B16, V3.B16
 	FMOVQ 32(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VZIP2 V28.H8, V0.H8, V0.H8
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	FMOVQ 48(R2), F2
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	VBSL V15.B16, V2.B16, V3.B16
 	FMOVQ 48(R3), F2
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V4.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	VCMTST V26.S4, V1.S4, V2.S4
-	VSUB V2.S4, V25.S4, V2.S4
-	VCMTST V26.S4, V0.S4, V3.S4
-	VSUB V3.S4, V25.S4, V3.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	VCMTST V11.S4, V0.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -2217,69 +2217,69 @@ piece19:
 piece20:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V28.H8, V1.H8, V2.H8
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ 128(RSP), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V28.H8, V1.H8, V1.H8
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 80(RSP), F3
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	VBSL V15.B16, V3.B16, V4.B16
 	FMOVQ 144(RSP), F3
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V5.B16
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V28.H8, V0.H8, V3.H8
-	WORD $0x4ebbd463 // fsub v3.4s, v3.4s, v27.4s
+	VZIP1 V13.H8, V0.H8, V3.H8
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
 	FMOVQ 96(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
+	VBSL V15.B16, V4.B16, V5.B16
 	FMOVQ 160(RSP), F4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V6.B16
-	WORD $0x4ebdd463 // fsub v3.4s, v3.4s, v29.4s
+	VBSL V15.B16, V4.B16, V6.B16
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V28.H8, V0.H8, V0.H8
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	FMOVQ 112(RSP), F4
 	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
+	VBSL V15.B16, V4.B16, V5.B16
 	FMOVQ 176(RSP), F4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V6.B16
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VBSL V15.B16, V4.B16, V6.B16
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
 lanetailnarrow:
-	VCMTST V26.S4, V2.S4, V4.S4
-	VSUB V4.S4, V25.S4, V4.S4
-	VCMTST V26.S4, V1.S4, V5.S4
-	VSUB V5.S4, V25.S4, V5.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	VCMTST V11.S4, V1.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V26.S4, V3.S4, V1.S4
-	VSUB V1.S4, V25.S4, V1.S4
-	VCMTST V26.S4, V0.S4, V2.S4
-	VSUB V2.S4, V25.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V0.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)

@@ -8,53 +8,53 @@
 
 TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
-	// per group: V27 scale
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
+	// per group: V12 scale
 	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291328, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $2155905152, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
+	VLD1R (R2), [V12.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V12.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V12.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
@@ -85,37 +85,37 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V12.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V12.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -150,30 +150,30 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
 	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -233,10 +233,10 @@ piece15:
 	MOVW.P R19, 4(R17)
 piece16:
 	FMOVQ 48(RSP), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
@@ -244,8 +244,8 @@ piece16:
 	FMOVD F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -254,8 +254,8 @@ piece16:
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 96(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -263,8 +263,8 @@ piece16:
 	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -296,8 +296,8 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
-	// per group: V27 scale, V0 zeroPoint, V26 ToFloat
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
+	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
 	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -305,51 +305,51 @@ TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $184-56
 	MOVD zeroPoint+24(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291328, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $2155905152, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
+	VLD1R (R2), [V12.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81a // scvtf v26.4s, v0.4s
+	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V12.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V12.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
@@ -380,41 +380,41 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V12.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V12.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -450,10 +450,10 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -461,8 +461,8 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -472,8 +472,8 @@ laneloop:
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
 	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -481,8 +481,8 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -571,10 +571,10 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 64(RSP), F3
 	FMOVQ 128(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -585,8 +585,8 @@ piece20:
 	FMOVD F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -598,8 +598,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 96(RSP), F2
 	FMOVQ 160(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -610,8 +610,8 @@ piece20:
 	FMOVD F3, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -646,8 +646,8 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080
-	// per group: V26 scale, V25 minval
+	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080
+	// per group: V11 scale, V10 minval
 	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -655,52 +655,52 @@ TEXT ·DequantizeMinvalInt8F16NEON(SB), NOSPLIT, $184-64
 	MOVD minval+24(FP), R3
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	MOVD $1258310400, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1258291328, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $2155905152, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
@@ -731,41 +731,41 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -801,39 +801,39 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F3
 	FMOVQ 16(R3), F4
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F2
 	FMOVQ 48(R3), F3
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
@@ -918,24 +918,24 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
 	FMOVQ 128(RSP), F4
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -943,22 +943,22 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 96(RSP), F2
 	FMOVQ 160(RSP), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -989,50 +989,50 @@ laneend:
 
 TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
-	// per group: V28 scale
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
+	// per group: V13 scale
 	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291200, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
+	VLD1R (R2), [V13.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V28.S4, V2.S4, V3.S4
+	VFMLA V13.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V28.S4, V0.S4, V1.S4
+	VFMLA V13.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
@@ -1064,35 +1064,35 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V28.S4, V2.S4, V3.S4
+	VFMLA V13.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V28.S4, V0.S4, V1.S4
+	VFMLA V13.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -1128,28 +1128,28 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
 	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -1210,8 +1210,8 @@ piece15:
 piece16:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 64(RSP), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
@@ -1219,8 +1219,8 @@ piece16:
 	FMOVD F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 80(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -1229,8 +1229,8 @@ piece16:
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 96(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -1238,8 +1238,8 @@ piece16:
 	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 112(RSP), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -1271,8 +1271,8 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
-	// per group: V28 scale, V0 zeroPoint, V27 ToFloat
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
+	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
 	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -1280,48 +1280,48 @@ TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $184-56
 	MOVD zeroPoint+24(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291200, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
+	VLD1R (R2), [V13.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81b // scvtf v27.4s, v0.4s
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V28.S4, V2.S4, V3.S4
+	VFMLA V13.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V28.S4, V0.S4, V1.S4
+	VFMLA V13.S4, V0.S4, V1.S4
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
@@ -1353,39 +1353,39 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V28.S4, V2.S4, V3.S4
+	VFMLA V13.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V28.S4, V0.S4, V1.S4
+	VFMLA V13.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -1422,8 +1422,8 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1431,8 +1431,8 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1442,8 +1442,8 @@ laneloop:
 	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
 	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1451,8 +1451,8 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1542,8 +1542,8 @@ piece19:
 piece20:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 64(RSP), F3
 	FMOVQ 128(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1554,8 +1554,8 @@ piece20:
 	FMOVD F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1567,8 +1567,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 96(RSP), F2
 	FMOVQ 160(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1579,8 +1579,8 @@ piece20:
 	FMOVD F3, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1615,8 +1615,8 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000000
-	// per group: V27 scale, V26 minval
+	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000
+	// per group: V12 scale, V11 minval
 	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -1624,49 +1624,49 @@ TEXT ·DequantizeMinvalUint8F16NEON(SB), NOSPLIT, $184-64
 	MOVD minval+24(FP), R3
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	MOVD $1258310400, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1258291200, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
@@ -1698,39 +1698,39 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -1767,37 +1767,37 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F3
 	FMOVQ 16(R3), F4
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F2
 	FMOVQ 48(R3), F3
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
@@ -1883,22 +1883,22 @@ piece19:
 piece20:
 	FMOVQ 48(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
 	FMOVQ 128(RSP), F4
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -1906,22 +1906,22 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 96(RSP), F2
 	FMOVQ 160(RSP), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
 	FMOVQ 176(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s

@@ -8,52 +8,52 @@
 
 TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
-	// per group: V27 scale
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
+	// per group: V12 scale
 	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291328, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $2155905152, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
+	VLD1R (R2), [V12.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V12.S4, V2.S4, V3.S4
 	FMOVQ F3, (R0)
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R0)
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V12.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -83,34 +83,34 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V12.S4, V2.S4, V3.S4
 	FMOVQ F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V12.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -146,29 +146,29 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, (R0)
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(R0)
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -227,18 +227,18 @@ piece15:
 	MOVW.P R19, 4(R17)
 piece16:
 	FMOVQ 80(RSP), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 96(RSP), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 112(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -246,16 +246,16 @@ piece16:
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 128(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 144(RSP), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -288,8 +288,8 @@ laneend:
 
 TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000080, V28 0x80808080
-	// per group: V27 scale, V0 zeroPoint, V26 ToFloat
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
+	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
 	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -297,50 +297,50 @@ TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $216-56
 	MOVD zeroPoint+24(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291328, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $2155905152, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
+	VLD1R (R2), [V12.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81a // scvtf v26.4s, v0.4s
+	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V12.S4, V2.S4, V3.S4
 	FMOVQ F3, (R0)
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R0)
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V12.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -370,38 +370,38 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x4ebad442 // fsub v2.4s, v2.4s, v26.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V3.S4
+	VFMLA V12.S4, V2.S4, V3.S4
 	FMOVQ F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebad421 // fsub v1.4s, v1.4s, v26.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x4ebad400 // fsub v0.4s, v0.4s, v26.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V1.S4
+	VFMLA V12.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -438,10 +438,10 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -449,8 +449,8 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, (R0)
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -459,8 +459,8 @@ laneloop:
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -468,8 +468,8 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(R0)
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -557,10 +557,10 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 80(RSP), F0
-	VEOR V28.B16, V0.B16, V0.B16
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 96(RSP), F3
 	FMOVQ 160(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -570,8 +570,8 @@ piece20:
 	FMOVQ F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -582,8 +582,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -593,8 +593,8 @@ piece20:
 	FMOVQ F3, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -630,8 +630,8 @@ laneend:
 
 TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000080, V27 0x80808080
-	// per group: V26 scale, V25 minval
+	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080
+	// per group: V11 scale, V10 minval
 	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -639,51 +639,51 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $216-64
 	MOVD minval+24(FP), R3
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	MOVD $1258310400, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1258291328, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $2155905152, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	FMOVQ F2, (R0)
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	FMOVQ F1, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	FMOVQ F1, 32(R0)
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -713,38 +713,38 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -781,38 +781,38 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVQ F2, (R0)
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 32(R0)
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(R0)
@@ -896,44 +896,44 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 80(RSP), F0
-	VEOR V27.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 96(RSP), F3
 	FMOVQ 160(RSP), F4
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 64(RSP)
@@ -965,49 +965,49 @@ laneend:
 
 TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
-	// per group: V28 scale
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
+	// per group: V13 scale
 	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291200, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
+	VLD1R (R2), [V13.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V28.S4, V2.S4, V3.S4
+	VFMLA V13.S4, V2.S4, V3.S4
 	FMOVQ F3, (R0)
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R0)
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V28.S4, V0.S4, V1.S4
+	VFMLA V13.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1038,32 +1038,32 @@ piece3:
 piece4:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V28.S4, V2.S4, V3.S4
+	VFMLA V13.S4, V2.S4, V3.S4
 	FMOVQ F3, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V28.S4, V0.S4, V1.S4
+	VFMLA V13.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -1100,27 +1100,27 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, (R0)
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(R0)
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -1180,16 +1180,16 @@ piece15:
 piece16:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 96(RSP), F3
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 112(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
@@ -1197,16 +1197,16 @@ piece16:
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 128(RSP), F2
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 144(RSP), F1
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V1.S4, V0.S4, V2.S4
@@ -1239,8 +1239,8 @@ laneend:
 
 TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 0x0, V30 0x4b004b00, V29 0x4b000000
-	// per group: V28 scale, V0 zeroPoint, V27 ToFloat
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
+	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
 	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -1248,47 +1248,47 @@ TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $216-56
 	MOVD zeroPoint+24(FP), R3
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1258291200, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD groups+32(FP), R5
 	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
+	VLD1R (R2), [V13.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d81b // scvtf v27.4s, v0.4s
+	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V28.S4, V2.S4, V3.S4
+	VFMLA V13.S4, V2.S4, V3.S4
 	FMOVQ F3, (R0)
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R0)
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V28.S4, V0.S4, V1.S4
+	VFMLA V13.S4, V0.S4, V1.S4
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1319,36 +1319,36 @@ piece3:
 piece4:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
-	WORD $0x4ebbd442 // fsub v2.4s, v2.4s, v27.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V28.S4, V2.S4, V3.S4
+	VFMLA V13.S4, V2.S4, V3.S4
 	FMOVQ F3, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
-	WORD $0x4ebbd421 // fsub v1.4s, v1.4s, v27.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V28.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V1.S4, V2.S4
 	FMOVQ F2, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
-	WORD $0x4ebbd400 // fsub v0.4s, v0.4s, v27.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V28.S4, V0.S4, V1.S4
+	VFMLA V13.S4, V0.S4, V1.S4
 	FMOVQ F1, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -1386,8 +1386,8 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1395,8 +1395,8 @@ laneloop:
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V4.S4
 	FMOVQ F4, (R0)
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1405,8 +1405,8 @@ laneloop:
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1414,8 +1414,8 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V1.S4, V3.S4
 	FMOVQ F3, 32(R0)
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1504,8 +1504,8 @@ piece19:
 piece20:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V30.H8, V1.H8, V2.H8
-	WORD $0x4ebdd442 // fsub v2.4s, v2.4s, v29.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 96(RSP), F3
 	FMOVQ 160(RSP), F4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -1515,8 +1515,8 @@ piece20:
 	FMOVQ F4, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V1.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1527,8 +1527,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V30.H8, V0.H8, V1.H8
-	WORD $0x4ebdd421 // fsub v1.4s, v1.4s, v29.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -1538,8 +1538,8 @@ piece20:
 	FMOVQ F3, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V30.H8, V0.H8, V0.H8
-	WORD $0x4ebdd400 // fsub v0.4s, v0.4s, v29.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -1575,8 +1575,8 @@ laneend:
 
 TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V30 ToFloat, V29 0x4b004b00, V28 0x4b000000
-	// per group: V27 scale, V26 minval
+	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000
+	// per group: V12 scale, V11 minval
 	// vector registers in use at once: 8
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -1584,48 +1584,48 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $216-64
 	MOVD minval+24(FP), R3
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	MOVD $1258310400, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1258291200, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
 	FMOVQ F2, (R0)
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	FMOVQ F1, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	FMOVQ F1, 32(R0)
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1656,36 +1656,36 @@ piece3:
 piece4:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bd442 // fadd v2.4s, v2.4s, v11.4s
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3ad421 // fadd v1.4s, v1.4s, v26.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3ad400 // fadd v0.4s, v0.4s, v26.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
@@ -1723,36 +1723,36 @@ lanes:
 laneloop:
 	FMOVQ (R1), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
 	FMOVQ (R3), F4
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVQ F2, (R0)
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R3), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 16(R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 32(R0)
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R3), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(R0)
@@ -1837,42 +1837,42 @@ piece19:
 piece20:
 	FMOVQ 80(RSP), F0
 	VUXTL V0.B8, V1.H8
-	VZIP1 V29.H8, V1.H8, V2.H8
-	WORD $0x4ebcd442 // fsub v2.4s, v2.4s, v28.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 96(RSP), F3
 	FMOVQ 160(RSP), F4
-	WORD $0x4ebed442 // fsub v2.4s, v2.4s, v30.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	FMOVQ F2, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V1.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 112(RSP), F2
 	FMOVQ 176(RSP), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V29.H8, V0.H8, V1.H8
-	WORD $0x4ebcd421 // fsub v1.4s, v1.4s, v28.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 128(RSP), F2
 	FMOVQ 192(RSP), F3
-	WORD $0x4ebed421 // fsub v1.4s, v1.4s, v30.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V29.H8, V0.H8, V0.H8
-	WORD $0x4ebcd400 // fsub v0.4s, v0.4s, v28.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 144(RSP), F1
 	FMOVQ 208(RSP), F2
-	WORD $0x4ebed400 // fsub v0.4s, v0.4s, v30.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 64(RSP)

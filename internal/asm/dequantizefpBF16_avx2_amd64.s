@@ -5,21 +5,19 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x43800000, Y14 0x7fc00000, Y13 0xbf80bf80, Y12 0x3f803f80, Y11 0x7e007e00, Y10 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y9 Select
-	// vector registers in use at once: 12
+	// per call: Y15 0xffffffff, Y14 0xbfffbfff, Y13 0x7fff
+	// per group: Y12 scale, Y11 Mul, Y0 Sub, Y0 Ordered, Y10 Select
+	// loaded at each use: 0x43800000, 0x80808080, 0x7fc00000, 0x3c000000, 0x40000000, 0xbc800000, 0x80000000, table, 0x7fc00000
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
 	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+16(SB), Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -28,9 +26,13 @@ TEXT ·DequantizeFpE4M3BF16AVX2(SB), NOSPLIT, $224-48
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y14, Y9
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VMULPS       Y0, Y12, Y11
+	VSUBPS       Y11, Y11, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y10
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -39,65 +41,72 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPOR      (SI), Y10, Y0
+	VPCMPEQB  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VMOVQ     (SI), X1
+	VPSHUFB   X0, X1, X1
+	VPSRAW    $0x01, X1, X0
+	VPAND     X14, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VMOVQ     8(SI), X2
+	VPSHUFB   X1, X2, X2
+	VPSRAW    $0x01, X2, X1
+	VPAND     X14, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VMOVQ     16(SI), X1
+	VPSHUFB   X0, X1, X1
+	VPSRAW    $0x01, X1, X0
+	VPAND     X14, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VMOVQ     24(SI), X2
+	VPSHUFB   X1, X2, X2
+	VPSRAW    $0x01, X2, X1
+	VPAND     X14, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -149,81 +158,88 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVSXBW    64(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPMOVSXBW    80(SP), Y2
-	VPSLLW       $0x07, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPCMPEQW     Y12, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VCVTPH2PS    X2, Y3
-	VMULPS       Y15, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y15, Y2, Y2
-	VMULPS       Y9, Y2, Y2
+	VPOR      64(SP), Y10, Y0
+	VPCMPEQB  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VMOVQ     64(SP), X1
+	VPSHUFB   X0, X1, X1
+	VPSRAW    $0x01, X1, X0
+	VPAND     X14, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y11, Y0, Y0
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VMOVUPS   constantsAVX2<>+20(SB), Y1
+	VMOVQ     72(SP), X2
+	VPSHUFB   X1, X2, X2
+	VPSRAW    $0x01, X2, X1
+	VPAND     X14, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VMOVUPS   constantsAVX2<>+20(SB), Y2
+	VMOVQ     80(SP), X3
+	VPSHUFB   X2, X3, X3
+	VPSRAW    $0x01, X3, X2
+	VPAND     X14, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y11, Y2, Y2
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VMOVUPS   constantsAVX2<>+20(SB), Y3
+	VMOVQ     88(SP), X4
+	VPSHUFB   X3, X4, X4
+	VPSRAW    $0x01, X4, X3
+	VPAND     X14, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y11, Y3, Y3
 
 grouptailnarrow:
-	VPSLLD    $0x0f, Y1, Y4
+	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y1, Y4
-	VPADDD    Y10, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y13, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
-	VPSLLD    $0x0f, Y0, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y0, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y3, Y0
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+grouptailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -285,72 +301,88 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y14, Y9
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y14, Y8
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VMULPS       Y0, Y12, Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VMULPS       Y0, Y10, Y9
+	VSUBPS       Y11, Y11, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y8
+	VSUBPS       Y9, Y9, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y7
+	VPOR         Y7, Y8, Y0
+	VPOR         (SI), Y0, Y0
+	VPCMPEQB     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VMOVQ        (SI), X1
+	VPSHUFB      X0, X1, X1
+	VPSRAW       $0x01, X1, X0
+	VPAND        X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VMOVQ        8(SI), X2
+	VPSHUFB      X1, X2, X2
+	VPSRAW       $0x01, X2, X1
+	VPAND        X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y11, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VMOVQ        16(SI), X1
+	VPSHUFB      X0, X1, X1
+	VPSRAW       $0x01, X1, X0
+	VPAND        X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VMOVQ        24(SI), X2
+	VPSHUFB      X1, X2, X2
+	VPSRAW       $0x01, X2, X1
+	VPAND        X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -366,78 +398,104 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y14, Y3
-	VMULPS       Y3, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VMULPS       Y1, Y0, Y0
+	VSUBPS       Y0, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y2, Y15, Y1
 	VMOVUPS      32(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y14, Y3
-	VMULPS       Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VMULPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y2, Y3
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y4, Y15, Y3
+	VMOVUPS      64(DX), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y4, Y5
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y6, Y15, Y5
+	VMOVUPS      96(DX), Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y6, Y6, Y7
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y8, Y15, Y7
+	VPOR         Y3, Y1, Y1
+	VPOR         Y7, Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPOR         (SI), Y1, Y1
+	VPCMPEQB     Y15, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VMOVQ        (SI), X3
+	VPSHUFB      X1, X3, X3
+	VPSRAW       $0x01, X3, X1
+	VPAND        X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VMOVQ        8(SI), X3
+	VPSHUFB      X0, X3, X3
+	VPSRAW       $0x01, X3, X0
+	VPAND        X14, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y2, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y13, Y2, Y2
 	VPSLLD       $0x0f, Y0, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
+	VPADDD       Y13, Y1, Y1
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y14, Y3
-	VMULPS       Y3, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VMOVQ        16(SI), X1
+	VPSHUFB      X0, X1, X1
+	VPSRAW       $0x01, X1, X0
+	VPAND        X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      96(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y14, Y3
-	VMULPS       Y3, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
+	VMULPS       Y4, Y0, Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VMOVQ        24(SI), X2
+	VPSHUFB      X1, X2, X2
+	VPSRAW       $0x01, X2, X1
+	VPAND        X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y6, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -573,93 +631,119 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVSXBW    64(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y14, Y3
-	VMULPS       Y3, Y1, Y1
+	VMOVUPS      96(SP), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VMULPS       Y1, Y0, Y0
+	VSUBPS       Y0, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y2, Y15, Y1
+	VMOVUPS      128(SP), Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VMULPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y2, Y3
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y4, Y15, Y3
+	VMOVUPS      160(SP), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y4, Y5
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y6, Y15, Y5
+	VMOVUPS      192(SP), Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y6, Y6, Y7
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y8, Y15, Y7
+	VPOR         Y3, Y1, Y1
+	VPOR         Y7, Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPOR         64(SP), Y1, Y1
+	VPCMPEQB     Y15, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VMOVQ        64(SP), X3
+	VPSHUFB      X1, X3, X3
+	VPSRAW       $0x01, X3, X1
+	VPAND        X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
-	VEXTRACTF128 $0x01, Y0, X0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VMOVQ        72(SP), X3
+	VPSHUFB      X0, X3, X3
+	VPSRAW       $0x01, X3, X0
+	VPAND        X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      128(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y14, Y3
-	VMULPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y0
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
-	VPMOVSXBW    80(SP), Y2
-	VPSLLW       $0x07, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VPAND        Y12, Y2, Y3
-	VPCMPEQW     Y12, Y3, Y3
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y2, Y2
-	VCVTPH2PS    X2, Y3
-	VMULPS       Y15, Y3, Y3
-	VMOVUPS      160(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBLENDVPS    Y5, Y4, Y14, Y5
-	VMULPS       Y5, Y3, Y3
+	VMOVUPS      constantsAVX2<>+20(SB), Y2
+	VMOVQ        80(SP), X3
+	VPSHUFB      X2, X3, X3
+	VPSRAW       $0x01, X3, X2
+	VPAND        X14, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y4, Y2, Y2
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
-	VEXTRACTF128 $0x01, Y2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y15, Y2, Y2
-	VMOVUPS      192(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBLENDVPS    Y5, Y4, Y14, Y5
-	VMULPS       Y5, Y2, Y2
+	VMOVUPS      constantsAVX2<>+20(SB), Y3
+	VMOVQ        88(SP), X4
+	VPSHUFB      X3, X4, X4
+	VPSRAW       $0x01, X4, X3
+	VPAND        X14, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y6, Y3, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y1, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y1, Y4
-	VPADDD    Y10, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
+	VPADDD    Y13, Y4, Y4
 	VPSLLD    $0x0f, Y0, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y0, Y1
-	VPADDD    Y10, Y1, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
 	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y3, Y0
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanetailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -712,128 +796,371 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	PREFETCHT0 (SI)(CX*1)
+	VPOR       (SI), Y10, Y0
+	VPCMPEQB   Y15, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VMOVUPS    constantsAVX2<>+20(SB), Y0
+	VMOVQ      (SI), X1
+	VPSHUFB    X0, X1, X1
+	VPSRAW     $0x01, X1, X0
+	VPAND      X14, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVUPS    constantsAVX2<>+20(SB), Y1
+	VMOVQ      8(SI), X2
+	VPSHUFB    X1, X2, X2
+	VPSRAW     $0x01, X2, X1
+	VPAND      X14, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y11, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y13, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, (DI)
+	VMOVUPS    constantsAVX2<>+20(SB), Y0
+	VMOVQ      16(SI), X1
+	VPSHUFB    X0, X1, X1
+	VPSRAW     $0x01, X1, X0
+	VPAND      X14, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVUPS    constantsAVX2<>+20(SB), Y1
+	VMOVQ      24(SI), X2
+	VPSHUFB    X1, X2, X2
+	VPSRAW     $0x01, X2, X1
+	VPAND      X14, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y11, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y13, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, 32(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VMULPS       Y12, Y3, Y3
+	VPMOVZXBD    8(SI), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y2, Y6
+	VMINPS       Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y0, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPMOVZXBD    16(SI), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VMULPS       Y12, Y3, Y3
+	VPMOVZXBD    24(SI), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y1, Y0, Y5, Y1
+	VMULPS       Y12, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
 	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXBD    64(SP), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VMULPS       Y12, Y3, Y3
+	CMPQ         BX, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXBD    72(SP), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y2, Y6
+	VMINPS       Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y12, Y4, Y4
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXBD    80(SP), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y5
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPADDD       Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMINPS       Y7, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y5, Y0, Y7, Y5
+	VMULPS       Y12, Y5, Y5
+	CMPQ         BX, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXBD    88(SP), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPADDD       Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMINPS       Y7, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y1, Y0, Y7, Y1
+	VMULPS       Y12, Y1, Y1
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y0, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y2, Y0, Y5
 	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          groupstream
-	JMP          grouptail
+	VPACKUSDW    Y1, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	JMP          grouptailback
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y14, Y9
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y14, Y8
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VMULPS       Y0, Y12, Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
+	VMULPS       Y0, Y10, Y9
+	VSUBPS       Y11, Y11, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y8
+	VSUBPS       Y9, Y9, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y7
+	VPOR         Y7, Y8, Y0
+	VPOR         (SI), Y0, Y0
+	VPCMPEQB     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VMOVQ        (SI), X1
+	VPSHUFB      X0, X1, X1
+	VPSRAW       $0x01, X1, X0
+	VPAND        X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VMOVQ        8(SI), X2
+	VPSHUFB      X1, X2, X2
+	VPSRAW       $0x01, X2, X1
+	VPAND        X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y11, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPCMPEQW     Y12, Y1, Y1
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X0
+	VMOVUPS      constantsAVX2<>+20(SB), Y0
+	VMOVQ        16(SI), X1
+	VPSHUFB      X0, X1, X1
+	VPSRAW       $0x01, X1, X0
+	VPAND        X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
+	VMULPS       Y9, Y0, Y0
+	VMOVUPS      constantsAVX2<>+20(SB), Y1
+	VMOVQ        24(SI), X2
+	VPSHUFB      X1, X2, X2
+	VPSRAW       $0x01, X2, X1
+	VPAND        X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y10, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y0, Y1
-	VPADDD       Y10, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+8, DX
@@ -844,18 +1171,359 @@ short2stream:
 	JGE          short2stream
 	JMP          short2end
 
+short2rare:
+	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VMULPS       Y12, Y3, Y3
+	VPMOVZXBD    8(SI), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y2, Y6
+	VMINPS       Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y2, Y0, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPMOVZXBD    16(SI), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VMULPS       Y10, Y3, Y3
+	VPMOVZXBD    24(SI), Y0
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBLENDVPS    Y1, Y0, Y5, Y1
+	VMULPS       Y10, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y3, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y1, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y13, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
+	JMP          short2back
+
+lanerare:
+	VMOVUPS      (DX), Y0
+	VPMOVZXBD    (SI), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y4
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y4, Y1, Y6, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      32(DX), Y0
+	VPMOVZXBD    8(SI), Y1
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y5
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VFMADD231PS  Y6, Y3, Y7
+	VMINPS       Y7, Y3, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y5, Y1, Y7, Y5
+	VMULPS       Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y13, Y1, Y1
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y13, Y1, Y1
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      64(DX), Y0
+	VPMOVZXBD    16(SI), Y1
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y4
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y4, Y1, Y6, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      96(DX), Y0
+	VPMOVZXBD    24(SI), Y1
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y2
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y2, Y1, Y6, Y2
+	VMULPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y13, Y1, Y1
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y13, Y1, Y1
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      96(SP), Y0
+	VPMOVZXBD    64(SP), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y4
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y4, Y1, Y6, Y4
+	VMULPS       Y0, Y4, Y4
+	CMPQ         BX, $+9
+	JLT          lanetailrarenarrow
+	VMOVUPS      128(SP), Y0
+	VPMOVZXBD    72(SP), Y1
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y5
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y7
+	VFMADD231PS  Y6, Y3, Y7
+	VMINPS       Y7, Y3, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y5, Y1, Y7, Y5
+	VMULPS       Y0, Y5, Y5
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	VMOVUPS      160(SP), Y0
+	VPMOVZXBD    80(SP), Y1
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y6
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VPADDD       Y7, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VFMADD231PS  Y7, Y3, Y8
+	VMINPS       Y8, Y3, Y8
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y6, Y1, Y8, Y6
+	VMULPS       Y0, Y6, Y6
+	CMPQ         BX, $+25
+	JLT          lanetailrarenarrow
+	VMOVUPS      192(SP), Y0
+	VPMOVZXBD    88(SP), Y1
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y2
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VPADDD       Y7, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VFMADD231PS  Y7, Y3, Y8
+	VMINPS       Y8, Y3, Y8
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+72(SB), Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMULPS       Y0, Y2, Y2
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y4, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y13, Y1, Y1
+	VCMPPS       $0x07, Y4, Y4, Y4
+	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSLLD       $0x0f, Y5, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y5, Y1
+	VPADDD       Y13, Y1, Y1
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VPSLLD       $0x0f, Y6, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y6, Y1
+	VPADDD       Y13, Y1, Y1
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VBLENDVPS    Y6, Y1, Y0, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y13, Y1, Y1
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
+	JMP          lanetailback
+
 // func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7fc00000, Y14 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y13 Select
-	// vector registers in use at once: 8
+	// per call: Y15 0x7fc00000, Y14 table, Y13 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y12 Select
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+4(SB), Y15
-	VBROADCASTSS constantsAVX2<>+20(SB), Y14
+	VBROADCASTSS constantsAVX2<>+72(SB), Y15
+	VMOVUPS      constantsAVX2<>+20(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -866,7 +1534,7 @@ TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-48
 groups:
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y13
+	VBLENDVPS    Y1, Y0, Y15, Y12
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -875,44 +1543,44 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBW (SI), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     (SI), X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VPMOVZXBW 8(SI), X1
-	VPSLLW    $0x08, X1, X1
+	VMULPS    Y12, Y0, Y0
+	VMOVQ     8(SI), X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	VPADDD    Y13, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
 	VMOVUPS   Y2, (DI)
-	VPMOVZXBW 16(SI), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     16(SI), X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VPMOVZXBW 24(SI), X1
-	VPSLLW    $0x08, X1, X1
+	VMULPS    Y12, Y0, Y0
+	VMOVQ     24(SI), X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	VPADDD    Y13, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
 	VPERMQ    $0xd8, Y2, Y2
@@ -973,39 +1641,39 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVZXBW 64(SP), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     64(SP), X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
-	VPMOVZXBW 72(SP), X1
-	VPSLLW    $0x08, X1, X1
+	VMOVQ     72(SP), X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
-	VPMOVZXBW 80(SP), X2
-	VPSLLW    $0x08, X2, X2
+	VMOVQ     80(SP), X2
+	VPSHUFB   X14, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y13, Y2, Y2
+	VMULPS    Y12, Y2, Y2
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
-	VPMOVZXBW 88(SP), X3
-	VPSLLW    $0x08, X3, X3
+	VMOVQ     88(SP), X3
+	VPSHUFB   X14, X3, X3
 	VCVTPH2PS X3, Y3
-	VMULPS    Y13, Y3, Y3
+	VMULPS    Y12, Y3, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
+	VPADDD    Y13, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -1013,12 +1681,12 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1099,48 +1767,48 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y13
+	VBLENDVPS    Y1, Y0, Y15, Y12
 	VBROADCASTSS 4(DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VPMOVZXBW    (SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPMOVZXBW    8(SI), X1
-	VPSLLW       $0x08, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y14, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXBW    16(SI), X0
-	VPSLLW       $0x08, X0, X0
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	VMOVQ        (SI), X0
+	VPSHUFB      X14, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y12, Y0, Y0
-	VPMOVZXBW    24(SI), X1
-	VPSLLW       $0x08, X1, X1
+	VMOVQ        8(SI), X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y12, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y14, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y13, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X14, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVQ        24(SI), X1
+	VPSHUFB      X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y11, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1166,60 +1834,60 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBW (SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   (DX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMULPS    Y2, Y0, Y0
-	VPMOVZXBW 8(SI), X1
-	VPSLLW    $0x08, X1, X1
+	VMOVUPS   (DX), Y0
+	VMOVQ     (SI), X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMOVUPS   32(DX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMULPS    Y3, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y15, Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVUPS   32(DX), Y0
+	VMOVQ     8(SI), X2
+	VPSHUFB   X14, X2, X2
+	VCVTPH2PS X2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y0, Y15, Y3
+	VMULPS    Y3, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VPMOVZXBW 16(SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   64(DX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMULPS    Y2, Y0, Y0
-	VPMOVZXBW 24(SI), X1
-	VPSLLW    $0x08, X1, X1
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   64(DX), Y0
+	VMOVQ     16(SI), X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMOVUPS   96(DX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMULPS    Y3, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y14, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y15, Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVUPS   96(DX), Y0
+	VMOVQ     24(SI), X2
+	VPSHUFB   X14, X2, X2
+	VCVTPH2PS X2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y0, Y15, Y3
+	VMULPS    Y3, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
 	ADDQ      $+128, DX
@@ -1361,64 +2029,64 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVZXBW 64(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   96(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMULPS    Y2, Y0, Y0
+	VMOVUPS   96(SP), Y0
+	VMOVQ     64(SP), X1
+	VPSHUFB   X14, X1, X1
+	VCVTPH2PS X1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y15, Y2
+	VMULPS    Y2, Y1, Y1
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
-	VPMOVZXBW 72(SP), X1
-	VPSLLW    $0x08, X1, X1
-	VCVTPH2PS X1, Y1
-	VMOVUPS   128(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMULPS    Y3, Y1, Y1
+	VMOVUPS   128(SP), Y0
+	VMOVQ     72(SP), X2
+	VPSHUFB   X14, X2, X2
+	VCVTPH2PS X2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y0, Y15, Y3
+	VMULPS    Y3, Y2, Y2
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	VPMOVZXBW 80(SP), X2
-	VPSLLW    $0x08, X2, X2
-	VCVTPH2PS X2, Y2
-	VMOVUPS   160(SP), Y3
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y3, Y15, Y4
-	VMULPS    Y4, Y2, Y2
+	VMOVUPS   160(SP), Y0
+	VMOVQ     80(SP), X3
+	VPSHUFB   X14, X3, X3
+	VCVTPH2PS X3, Y3
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VBLENDVPS Y4, Y0, Y15, Y4
+	VMULPS    Y4, Y3, Y3
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
-	VPMOVZXBW 88(SP), X3
-	VPSLLW    $0x08, X3, X3
-	VCVTPH2PS X3, Y3
-	VMOVUPS   192(SP), Y4
-	VCMPPS    $0x07, Y4, Y4, Y5
-	VBLENDVPS Y5, Y4, Y15, Y5
-	VMULPS    Y5, Y3, Y3
+	VMOVUPS   192(SP), Y0
+	VMOVQ     88(SP), X4
+	VPSHUFB   X14, X4, X4
+	VCVTPH2PS X4, Y4
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VBLENDVPS Y5, Y0, Y15, Y5
+	VMULPS    Y5, Y4, Y4
 
 lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y13, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1489,44 +2157,44 @@ fence:
 
 groupstream:
 	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBW  (SI), X0
-	VPSLLW     $0x08, X0, X0
+	VMOVQ      (SI), X0
+	VPSHUFB    X14, X0, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y13, Y0, Y0
-	VPMOVZXBW  8(SI), X1
-	VPSLLW     $0x08, X1, X1
+	VMULPS     Y12, Y0, Y0
+	VMOVQ      8(SI), X1
+	VPSHUFB    X14, X1, X1
 	VCVTPH2PS  X1, Y1
-	VMULPS     Y13, Y1, Y1
+	VMULPS     Y12, Y1, Y1
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
-	VPADDD     Y14, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
+	VPADDD     Y13, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     Y14, Y0, Y0
+	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
 	VMOVNTPS   Y2, (DI)
-	VPMOVZXBW  16(SI), X0
-	VPSLLW     $0x08, X0, X0
+	VMOVQ      16(SI), X0
+	VPSHUFB    X14, X0, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y13, Y0, Y0
-	VPMOVZXBW  24(SI), X1
-	VPSLLW     $0x08, X1, X1
+	VMULPS     Y12, Y0, Y0
+	VMOVQ      24(SI), X1
+	VPSHUFB    X14, X1, X1
 	VCVTPH2PS  X1, Y1
-	VMULPS     Y13, Y1, Y1
+	VMULPS     Y12, Y1, Y1
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
-	VPADDD     Y14, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
+	VPADDD     Y13, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     Y14, Y0, Y0
+	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
 	VPERMQ     $0xd8, Y2, Y2
@@ -1542,48 +2210,48 @@ short2stream:
 	PREFETCHT0   (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y13
+	VBLENDVPS    Y1, Y0, Y15, Y12
 	VBROADCASTSS 4(DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VPMOVZXBW    (SI), X0
-	VPSLLW       $0x08, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VPMOVZXBW    8(SI), X1
-	VPSLLW       $0x08, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y14, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVZXBW    16(SI), X0
-	VPSLLW       $0x08, X0, X0
+	VBLENDVPS    Y1, Y0, Y15, Y11
+	VMOVQ        (SI), X0
+	VPSHUFB      X14, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y12, Y0, Y0
-	VPMOVZXBW    24(SI), X1
-	VPSLLW       $0x08, X1, X1
+	VMOVQ        8(SI), X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y12, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y14, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y13, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X14, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVQ        24(SI), X1
+	VPSHUFB      X14, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y11, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y13, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y13, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1600,16 +2268,17 @@ short2stream:
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7fc00000, Y14 table, Y13 0x80000000, Y12 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y11 Select
-	// vector registers in use at once: 10
+	// per call: Y15 0x7fc00000, Y14 table, Y13 table, Y12 0x80000000, Y11 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y10 Select
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+4(SB), Y15
-	VMOVUPS      constantsAVX2<>+24(SB), Y14
-	VBROADCASTSS constantsAVX2<>+56(SB), Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
+	VBROADCASTSS constantsAVX2<>+72(SB), Y15
+	VMOVUPS      constantsAVX2<>+76(SB), Y14
+	VMOVUPS      constantsAVX2<>+108(SB), Y13
+	VBROADCASTSS constantsAVX2<>+68(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1620,7 +2289,7 @@ TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-48
 groups:
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBLENDVPS    Y1, Y0, Y15, Y10
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -1629,69 +2298,65 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVZXBQ 4(SI), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VPMOVZXBQ 8(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	VPMOVZXBQ 12(SI), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+16, SI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       grouploop
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -1744,68 +2409,64 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPMOVZXBQ 64(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPMOVZXBQ 68(SP), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPMOVZXBQ 72(SP), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMULPS    Y11, Y2, Y2
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPMOVZXBQ 76(SP), Y3
-	VPSLLQ    $0x1c, Y3, Y4
-	VPOR      Y3, Y4, Y4
-	VPERMPS   Y14, Y4, Y3
-	VPSLLD    $0x1c, Y4, Y4
-	VPAND     Y13, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	VMULPS    Y11, Y3, Y3
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 72(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y3
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 76(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y4
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMULPS       Y10, Y4, Y4
 
 grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1888,68 +2549,64 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBLENDVPS    Y1, Y0, Y15, Y10
 	VBROADCASTSS 4(DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VPMOVZXBQ    (SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPMOVZXBQ    4(SI), Y1
-	VPSLLQ       $0x1c, Y1, Y2
-	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
-	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXBQ    8(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VPMOVZXBQ    12(SI), Y1
-	VPSLLQ       $0x1c, Y1, Y2
-	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
-	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y11, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
@@ -1971,82 +2628,78 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBQ (SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMULPS    Y2, Y0, Y0
-	VPMOVZXBQ 4(SI), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMOVUPS   32(DX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMULPS    Y3, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VPMOVZXBQ 8(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMULPS    Y2, Y0, Y0
-	VPMOVZXBQ 12(SI), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMOVUPS   96(DX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMULPS    Y3, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
-	VPSRLD    $0x10, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+16, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VMOVUPS      (DX), Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMPS      Y14, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      32(DX), Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMPS      Y14, Y1, Y3
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y1, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      64(DX), Y0
+	VPBROADCASTD 8(SI), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMPS      Y14, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      96(DX), Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMPS      Y14, Y1, Y3
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y1, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -2183,80 +2836,76 @@ piece19:
 	MOVL  CX, 80(SP)(AX*1)
 
 piece20:
-	VPMOVZXBQ 64(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   80(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMULPS    Y2, Y0, Y0
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPMOVZXBQ 68(SP), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMOVUPS   112(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMULPS    Y3, Y1, Y1
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPMOVZXBQ 72(SP), Y2
-	VPSLLQ    $0x1c, Y2, Y3
-	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
-	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
-	VPOR      Y3, Y2, Y2
-	VMOVUPS   144(SP), Y3
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y3, Y15, Y4
-	VMULPS    Y4, Y2, Y2
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPMOVZXBQ 76(SP), Y3
-	VPSLLQ    $0x1c, Y3, Y4
-	VPOR      Y3, Y4, Y4
-	VPERMPS   Y14, Y4, Y3
-	VPSLLD    $0x1c, Y4, Y4
-	VPAND     Y13, Y4, Y4
-	VPOR      Y4, Y3, Y3
-	VMOVUPS   176(SP), Y4
-	VCMPPS    $0x07, Y4, Y4, Y5
-	VBLENDVPS Y5, Y4, Y15, Y5
-	VMULPS    Y5, Y3, Y3
+	VMOVUPS      80(SP), Y0
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMPS      Y14, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y1, Y2, Y2
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VMOVUPS      112(SP), Y0
+	VPBROADCASTD 68(SP), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMPS      Y14, Y1, Y3
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y1, Y3, Y3
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VMOVUPS      144(SP), Y0
+	VPBROADCASTD 72(SP), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMPS      Y14, Y1, Y4
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y4, Y4
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y1, Y4, Y4
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VMOVUPS      176(SP), Y0
+	VPBROADCASTD 76(SP), Y1
+	VPSRLVD      Y13, Y1, Y1
+	VPERMPS      Y14, Y1, Y5
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y12, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y1
+	VMULPS       Y1, Y5, Y5
 
 lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
+	VPADDD    Y11, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y4, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y4, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y5, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y5, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -2326,138 +2975,130 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y11, Y0, Y0
-	VPMOVZXBQ  4(SI), Y1
-	VPSLLQ     $0x1c, Y1, Y2
-	VPOR       Y1, Y2, Y2
-	VPERMPS    Y14, Y2, Y1
-	VPSLLD     $0x1c, Y2, Y2
-	VPAND      Y13, Y2, Y2
-	VPOR       Y2, Y1, Y1
-	VMULPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y12, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y12, Y0, Y0
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, (DI)
-	VPMOVZXBQ  8(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y14, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y13, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y11, Y0, Y0
-	VPMOVZXBQ  12(SI), Y1
-	VPSLLQ     $0x1c, Y1, Y2
-	VPOR       Y1, Y2, Y2
-	VPERMPS    Y14, Y2, Y1
-	VPSLLD     $0x1c, Y2, Y2
-	VPAND      Y13, Y2, Y2
-	VPOR       Y2, Y1, Y1
-	VMULPS     Y11, Y1, Y1
-	VPSLLD     $0x0f, Y0, Y2
-	VPSRLD     $0x1f, Y2, Y2
-	VPADDD     Y2, Y0, Y2
-	VPADDD     Y12, Y2, Y2
-	VPSRLD     $0x10, Y2, Y2
-	VPSLLD     $0x0f, Y1, Y0
-	VPSRLD     $0x1f, Y0, Y0
-	VPADDD     Y0, Y1, Y0
-	VPADDD     Y12, Y0, Y0
-	VPSRLD     $0x10, Y0, Y0
-	VPACKUSDW  Y0, Y2, Y2
-	VPERMQ     $0xd8, Y2, Y2
-	VMOVNTPS   Y2, 32(DI)
-	ADDQ       $+64, DI
-	ADDQ       $+16, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
-	JGE        groupstream
-	JMP        grouptail
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBLENDVPS    Y1, Y0, Y15, Y10
 	VBROADCASTSS 4(DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VPMOVZXBQ    (SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VPMOVZXBQ    4(SI), Y1
-	VPSLLQ       $0x1c, Y1, Y2
-	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
-	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPMOVZXBQ    8(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
-	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VPMOVZXBQ    12(SI), Y1
-	VPSLLQ       $0x1c, Y1, Y2
-	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
-	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y11, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y2
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y12, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y11, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
@@ -2466,19 +3107,39 @@ short2stream:
 	JGE          short2stream
 	JMP          short2end
 
-DATA constantsAVX2<>+0(SB)/4, $0x43800000
-DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+8(SB)/4, $0xbf80bf80
-DATA constantsAVX2<>+12(SB)/4, $0x3f803f80
-DATA constantsAVX2<>+16(SB)/4, $0x7e007e00
-DATA constantsAVX2<>+20(SB)/4, $0x00007fff
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x3f000000
-DATA constantsAVX2<>+32(SB)/4, $0x3f800000
-DATA constantsAVX2<>+36(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+40(SB)/4, $0x40000000
-DATA constantsAVX2<>+44(SB)/4, $0x40400000
-DATA constantsAVX2<>+48(SB)/4, $0x40800000
-DATA constantsAVX2<>+52(SB)/4, $0x40c00000
-DATA constantsAVX2<>+56(SB)/4, $0x80000000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $60
+DATA constantsAVX2<>+0(SB)/4, $0xffffffff
+DATA constantsAVX2<>+4(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+8(SB)/4, $0x00007fff
+DATA constantsAVX2<>+12(SB)/4, $0x43800000
+DATA constantsAVX2<>+16(SB)/4, $0x80808080
+DATA constantsAVX2<>+20(SB)/4, $0x01800080
+DATA constantsAVX2<>+24(SB)/4, $0x03800280
+DATA constantsAVX2<>+28(SB)/4, $0x05800480
+DATA constantsAVX2<>+32(SB)/4, $0x07800680
+DATA constantsAVX2<>+36(SB)/4, $0x09800880
+DATA constantsAVX2<>+40(SB)/4, $0x0b800a80
+DATA constantsAVX2<>+44(SB)/4, $0x0d800c80
+DATA constantsAVX2<>+48(SB)/4, $0x0f800e80
+DATA constantsAVX2<>+52(SB)/4, $0x0000007f
+DATA constantsAVX2<>+56(SB)/4, $0x3c000000
+DATA constantsAVX2<>+60(SB)/4, $0x40000000
+DATA constantsAVX2<>+64(SB)/4, $0xbc800000
+DATA constantsAVX2<>+68(SB)/4, $0x80000000
+DATA constantsAVX2<>+72(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+76(SB)/4, $0x00000000
+DATA constantsAVX2<>+80(SB)/4, $0x3f000000
+DATA constantsAVX2<>+84(SB)/4, $0x3f800000
+DATA constantsAVX2<>+88(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+92(SB)/4, $0x40000000
+DATA constantsAVX2<>+96(SB)/4, $0x40400000
+DATA constantsAVX2<>+100(SB)/4, $0x40800000
+DATA constantsAVX2<>+104(SB)/4, $0x40c00000
+DATA constantsAVX2<>+108(SB)/4, $0x00000000
+DATA constantsAVX2<>+112(SB)/4, $0x00000004
+DATA constantsAVX2<>+116(SB)/4, $0x00000008
+DATA constantsAVX2<>+120(SB)/4, $0x0000000c
+DATA constantsAVX2<>+124(SB)/4, $0x00000010
+DATA constantsAVX2<>+128(SB)/4, $0x00000014
+DATA constantsAVX2<>+132(SB)/4, $0x00000018
+DATA constantsAVX2<>+136(SB)/4, $0x0000001c
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140

@@ -5,24 +5,24 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 0x43800000, Z30 0x7fc00000, Z29 0xbf80bf80, Z28 0x3f803f80, Z27 0x7e007e00, Z26 0x7fff, Z25 0x10000, Z24 0x1, Z23 table
-	// per group: Z0 scale, K1 Ordered, Z22 Select
-	// vector registers in use at once: 15
+	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff, Z10 0x7fff, Z9 0x10000, Z8 0x1, Z7 table
+	// per group: Z6 scale, Z5 Mul, Z0 Sub, K1 Ordered, Z4 Select
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+8(SB), Z29
-	VBROADCASTSS constantsAVX512<>+12(SB), Z28
-	VBROADCASTSS constantsAVX512<>+16(SB), Z27
-	VBROADCASTSS constantsAVX512<>+20(SB), Z26
-	VBROADCASTSS constantsAVX512<>+24(SB), Z25
-	VBROADCASTSS constantsAVX512<>+28(SB), Z24
-	VMOVUPS      constantsAVX512<>+32(SB), Z23
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VMOVUPS      constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+76(SB), Z11
+	VBROADCASTSS constantsAVX512<>+80(SB), Z10
+	VBROADCASTSS constantsAVX512<>+84(SB), Z9
+	VBROADCASTSS constantsAVX512<>+88(SB), Z8
+	VMOVUPS      constantsAVX512<>+92(SB), Z7
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -33,9 +33,11 @@ TEXT ·DequantizeFpE4M3BF16AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z0
+	VBROADCASTSS (DX), Z6
+	VMULPS       Z15, Z6, Z5
+	VSUBPS       Z5, Z5, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z30, K1, Z22
+	VBLENDMPS    Z14, Z13, K1, Z4
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -44,730 +46,60 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z22, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVUPS       Z1, (DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z22, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVUPS       Z1, 64(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
-	SUBQ          $+64, BX
-	CMPQ          BX, $+64
-	JGE           grouploop
+	VPOR           (SI), Y4, Y0
+	VPOR           32(SI), Y4, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            grouprare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z5, Z1, Z1
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z5, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVUPS        Z1, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z5, Z1, Z1
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z5, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVUPS        Z1, 64(DI)
 
-grouptail:
-	TESTQ         BX, BX
-	JEQ           groupend
-	MOVQ          $-1, AX
-	BZHIQ         BX, AX, AX
-	KMOVQ         AX, K7
-	VPMOVSXBW.Z   (SI), K7, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	CMPQ          BX, $+17
-	JLT           grouptailnarrow
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z22, Z0, Z0
-	CMPQ          BX, $+33
-	JLT           grouptailnarrow
-	KSHIFTRQ      $0x20, K7, K6
-	VPMOVSXBW.Z   32(SI), K6, Z2
-	VPSLLW        $0x07, Z2, Z2
-	VPANDD        Z29, Z2, Z2
-	VPANDD        Z28, Z2, Z3
-	VPCMPEQW      Z28, Z3, K1
-	VMOVDQU16     Z27, K1, Z2
-	VCVTPH2PS     Y2, Z3
-	VMULPS        Z31, Z3, Z3
-	VMULPS        Z22, Z3, Z3
-	CMPQ          BX, $+49
-	JLT           grouptailnarrow
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VMULPS        Z31, Z2, Z2
-	VMULPS        Z22, Z2, Z2
-
-grouptailnarrow:
-	VPTESTMD  Z25, Z1, K1
-	VPADDD    Z26, Z1, Z1
-	VPADDD    Z24, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPTESTMD  Z25, Z0, K1
-	VPADDD    Z26, Z0, Z0
-	VPADDD    Z24, Z0, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPACKUSDW Z0, Z1, Z1
-	VPERMQ    Z1, Z23, Z1
-	VMOVDQU16 Z1, K7, (DI)
-	VPTESTMD  Z25, Z3, K1
-	VPADDD    Z26, Z3, Z3
-	VPADDD    Z24, Z3, K1, Z3
-	VPSRLD    $0x10, Z3, Z3
-	VPTESTMD  Z25, Z2, K1
-	VPADDD    Z26, Z2, Z2
-	VPADDD    Z24, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPACKUSDW Z2, Z3, Z3
-	VPERMQ    Z3, Z23, Z3
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z3, K6, 64(DI)
-	LEAQ      (DI)(BX*2), DI
-	LEAQ      (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	TESTB $0x01, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS  (DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z22
-	VBROADCASTSS  4(DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z21
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z22, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVUPS       Z1, (DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z21, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z21, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVUPS       Z1, 64(DI)
-	ADDQ          $+8, DX
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
-	SUBQ          $+2, R8
-	CMPQ          R8, $+2
-	JGE           short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTB $0x01, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS  (DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z22
-	VBROADCASTSS  4(DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z21
-	VBROADCASTSS  8(DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z20
-	VBROADCASTSS  12(DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z19
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z21, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVUPS       Z1, (DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z20, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z19, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVUPS       Z1, 64(DI)
-	ADDQ          $+16, DX
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
-	SUBQ          $+4, R8
-	CMPQ          R8, $+4
-	JGE           short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTB $0x01, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
+groupback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+64, BX
 	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS       (DX), Z2
-	VCMPPS        $0x07, Z2, Z2, K1
-	VBLENDMPS     Z2, Z30, K1, Z2
-	VMULPS        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMOVUPS       64(DX), Z2
-	VCMPPS        $0x07, Z2, Z2, K1
-	VBLENDMPS     Z2, Z30, K1, Z2
-	VMULPS        Z2, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVUPS       Z1, (DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS       128(DX), Z2
-	VCMPPS        $0x07, Z2, Z2, K1
-	VBLENDMPS     Z2, Z30, K1, Z2
-	VMULPS        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMOVUPS       192(DX), Z2
-	VCMPPS        $0x07, Z2, Z2, K1
-	VBLENDMPS     Z2, Z30, K1, Z2
-	VMULPS        Z2, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVUPS       Z1, 64(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
-	ADDQ          $+256, DX
-	SUBQ          $+64, BX
-	CMPQ          BX, $+64
-	JGE           laneloop
-
-lanetail:
-	TESTQ         BX, BX
-	JEQ           laneend
-	MOVQ          $-1, AX
-	BZHIQ         BX, AX, AX
-	KMOVQ         AX, K7
-	VPMOVSXBW.Z   (SI), K7, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS.Z     (DX), K7, Z2
-	VCMPPS        $0x07, Z2, Z2, K1
-	VBLENDMPS     Z2, Z30, K1, Z2
-	VMULPS        Z2, Z1, Z1
-	CMPQ          BX, $+17
-	JLT           lanetailnarrow
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	KSHIFTRQ      $0x10, K7, K6
-	VMOVUPS.Z     64(DX), K6, Z2
-	VCMPPS        $0x07, Z2, Z2, K1
-	VBLENDMPS     Z2, Z30, K1, Z2
-	VMULPS        Z2, Z0, Z0
-	CMPQ          BX, $+33
-	JLT           lanetailnarrow
-	KSHIFTRQ      $0x20, K7, K6
-	VPMOVSXBW.Z   32(SI), K6, Z2
-	VPSLLW        $0x07, Z2, Z2
-	VPANDD        Z29, Z2, Z2
-	VPANDD        Z28, Z2, Z3
-	VPCMPEQW      Z28, Z3, K1
-	VMOVDQU16     Z27, K1, Z2
-	VCVTPH2PS     Y2, Z3
-	VMULPS        Z31, Z3, Z3
-	VMOVUPS.Z     128(DX), K6, Z4
-	VCMPPS        $0x07, Z4, Z4, K1
-	VBLENDMPS     Z4, Z30, K1, Z4
-	VMULPS        Z4, Z3, Z3
-	CMPQ          BX, $+49
-	JLT           lanetailnarrow
-	VEXTRACTF64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VMULPS        Z31, Z2, Z2
-	KSHIFTRQ      $0x30, K7, K6
-	VMOVUPS.Z     192(DX), K6, Z4
-	VCMPPS        $0x07, Z4, Z4, K1
-	VBLENDMPS     Z4, Z30, K1, Z4
-	VMULPS        Z4, Z2, Z2
-
-lanetailnarrow:
-	VPTESTMD  Z25, Z1, K1
-	VPADDD    Z26, Z1, Z1
-	VPADDD    Z24, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPTESTMD  Z25, Z0, K1
-	VPADDD    Z26, Z0, Z0
-	VPADDD    Z24, Z0, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPACKUSDW Z0, Z1, Z1
-	VPERMQ    Z1, Z23, Z1
-	VMOVDQU16 Z1, K7, (DI)
-	VPTESTMD  Z25, Z3, K1
-	VPADDD    Z26, Z3, Z3
-	VPADDD    Z24, Z3, K1, Z3
-	VPSRLD    $0x10, Z3, Z3
-	VPTESTMD  Z25, Z2, K1
-	VPADDD    Z26, Z2, Z2
-	VPADDD    Z24, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPACKUSDW Z2, Z3, Z3
-	VPERMQ    Z3, Z23, Z3
-	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z3, K6, 64(DI)
-
-laneend:
-	TESTB $0x01, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHT0    (SI)(CX*1)
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z22, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVNTPS      Z1, (DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z22, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVNTPS      Z1, 64(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
-	SUBQ          $+64, BX
-	CMPQ          BX, $+64
-	JGE           groupstream
-	JMP           grouptail
-
-short2stream:
-	PREFETCHT0    (SI)(CX*1)
-	VBROADCASTSS  (DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z22
-	VBROADCASTSS  4(DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z21
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z22, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVNTPS      Z1, (DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z21, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z21, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVNTPS      Z1, 64(DI)
-	ADDQ          $+8, DX
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
-	SUBQ          $+2, R8
-	CMPQ          R8, $+2
-	JGE           short2stream
-	JMP           short2end
-
-short4stream:
-	PREFETCHT0    (SI)(CX*1)
-	VBROADCASTSS  (DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z22
-	VBROADCASTSS  4(DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z21
-	VBROADCASTSS  8(DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z20
-	VBROADCASTSS  12(DX), Z0
-	VCMPPS        $0x07, Z0, Z0, K1
-	VBLENDMPS     Z0, Z30, K1, Z19
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z22, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z21, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVNTPS      Z1, (DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z29, Z0, Z0
-	VPANDD        Z28, Z0, Z1
-	VPCMPEQW      Z28, Z1, K1
-	VMOVDQU16     Z27, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z20, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z19, Z0, Z0
-	VPTESTMD      Z25, Z1, K1
-	VPADDD        Z26, Z1, Z1
-	VPADDD        Z24, Z1, K1, Z1
-	VPSRLD        $0x10, Z1, Z1
-	VPTESTMD      Z25, Z0, K1
-	VPADDD        Z26, Z0, Z0
-	VPADDD        Z24, Z0, K1, Z0
-	VPSRLD        $0x10, Z0, Z0
-	VPACKUSDW     Z0, Z1, Z1
-	VPERMQ        Z1, Z23, Z1
-	VMOVNTPS      Z1, 64(DI)
-	ADDQ          $+16, DX
-	ADDQ          $+128, DI
-	ADDQ          $+64, SI
-	SUBQ          $+4, R8
-	CMPQ          R8, $+4
-	JGE           short4stream
-	JMP           short4end
-
-// func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 0x7fc00000, Z30 0x7fff, Z29 0x10000, Z28 0x1, Z27 table
-	// per group: Z0 scale, K1 Ordered, Z26 Select
-	// vector registers in use at once: 11
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+4(SB), Z31
-	VBROADCASTSS constantsAVX512<>+20(SB), Z30
-	VBROADCASTSS constantsAVX512<>+24(SB), Z29
-	VBROADCASTSS constantsAVX512<>+28(SB), Z28
-	VMOVUPS      constantsAVX512<>+32(SB), Z27
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z26
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXBW (SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z26, Z0, Z0
-	VPMOVZXBW 16(SI), Y1
-	VPSLLW    $0x08, Y1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z26, Z1, Z1
-	VPTESTMD  Z29, Z0, K1
-	VPADDD    Z30, Z0, Z0
-	VPADDD    Z28, Z0, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPTESTMD  Z29, Z1, K1
-	VPADDD    Z30, Z1, Z1
-	VPADDD    Z28, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPACKUSDW Z1, Z0, Z0
-	VPERMQ    Z0, Z27, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBW 32(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z26, Z0, Z0
-	VPMOVZXBW 48(SI), Y1
-	VPSLLW    $0x08, Y1, Y1
-	VCVTPH2PS Y1, Z1
-	VMULPS    Z26, Z1, Z1
-	VPTESTMD  Z29, Z0, K1
-	VPADDD    Z30, Z0, Z0
-	VPADDD    Z28, Z0, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPTESTMD  Z29, Z1, K1
-	VPADDD    Z30, Z1, Z1
-	VPADDD    Z28, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPACKUSDW Z1, Z0, Z0
-	VPERMQ    Z0, Z27, Z0
-	VMOVUPS   Z0, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       grouploop
+	JGE  grouploop
 
 grouptail:
 	TESTQ       BX, BX
@@ -775,58 +107,67 @@ grouptail:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K7
+	VMOVDQU8.Z  (SI), K7, Z0
+	VPORD       Z4, Z0, Z0
+	VPCMPEQB    Z13, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouptailrare
 	VPMOVZXBW.Z (SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z26, Z0, Z0
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z5, Z1, Z1
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z26, Z1, Z1
+	VPMOVZXBW.Z 16(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y2
+	VPAND       Y11, Y2, Y2
+	VCVTPH2PS   Y2, Z2
+	VMULPS      Z5, Z2, Z2
 	CMPQ        BX, $+33
 	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
-	VPMOVZXBW.Z 32(SI), K6, Y2
-	VPSLLW      $0x08, Y2, Y2
-	VCVTPH2PS   Y2, Z2
-	VMULPS      Z26, Z2, Z2
+	VPMOVZXBW.Z 32(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y3
+	VPAND       Y11, Y3, Y3
+	VCVTPH2PS   Y3, Z3
+	VMULPS      Z5, Z3, Z3
 	CMPQ        BX, $+49
 	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
-	VPMOVZXBW.Z 48(SI), K6, Y3
-	VPSLLW      $0x08, Y3, Y3
-	VCVTPH2PS   Y3, Z3
-	VMULPS      Z26, Z3, Z3
+	VPMOVZXBW.Z 48(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y16
+	VPANDD      Y11, Y16, Y16
+	VCVTPH2PS   Y16, Z16
+	VMULPS      Z5, Z16, Z16
 
 grouptailnarrow:
-	VPTESTMD  Z29, Z0, K1
-	VPADDD    Z30, Z0, Z0
-	VPADDD    Z28, Z0, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPTESTMD  Z29, Z1, K1
-	VPADDD    Z30, Z1, Z1
-	VPADDD    Z28, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPACKUSDW Z1, Z0, Z0
-	VPERMQ    Z0, Z27, Z0
-	VMOVDQU16 Z0, K7, (DI)
-	VPTESTMD  Z29, Z2, K1
-	VPADDD    Z30, Z2, Z2
-	VPADDD    Z28, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPTESTMD  Z29, Z3, K1
-	VPADDD    Z30, Z3, Z3
-	VPADDD    Z28, Z3, K1, Z3
-	VPSRLD    $0x10, Z3, Z3
-	VPACKUSDW Z3, Z2, Z2
-	VPERMQ    Z2, Z27, Z2
+	VPTESTMD  Z9, Z1, K1
+	VPADDD    Z10, Z1, Z1
+	VPADDD    Z8, Z1, K1, Z1
+	VPTESTMD  Z9, Z2, K1
+	VPADDD    Z10, Z2, Z2
+	VPADDD    Z8, Z2, K1, Z2
+	VPERMT2W  Z2, Z7, Z1
+	VMOVDQU16 Z1, K7, (DI)
+	VPTESTMD  Z9, Z3, K1
+	VPADDD    Z10, Z3, Z3
+	VPADDD    Z8, Z3, K1, Z3
+	VPTESTMD  Z9, Z16, K1
+	VPADDD    Z10, Z16, Z16
+	VPADDD    Z8, Z16, K1, Z16
+	VPERMT2W  Z16, Z7, Z3
 	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z2, K6, 64(DI)
-	LEAQ      (DI)(BX*2), DI
-	LEAQ      (SI)(BX*1), SI
+	VMOVDQU16 Z3, K6, 64(DI)
+
+grouptailback:
+	LEAQ (DI)(BX*2), DI
+	LEAQ (SI)(BX*1), SI
 
 groupend:
 	ADDQ  $+4, DX
@@ -846,56 +187,71 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z26
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z26, Z0, Z0
-	VPMOVZXBW    16(SI), Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z26, Z1, Z1
-	VPTESTMD     Z29, Z0, K1
-	VPADDD       Z30, Z0, Z0
-	VPADDD       Z28, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z29, Z1, K1
-	VPADDD       Z30, Z1, Z1
-	VPADDD       Z28, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z27, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z25, Z0, Z0
-	VPMOVZXBW    48(SI), Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z25, Z1, Z1
-	VPTESTMD     Z29, Z0, K1
-	VPADDD       Z30, Z0, Z0
-	VPADDD       Z28, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z29, Z1, K1
-	VPADDD       Z30, Z1, Z1
-	VPADDD       Z28, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z27, Z0
-	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VBROADCASTSS   (DX), Z6
+	VMULPS         Z15, Z6, Z5
+	VBROADCASTSS   4(DX), Z4
+	VMULPS         Z15, Z4, Z3
+	VSUBPS         Z5, Z5, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z2
+	VSUBPS         Z3, Z3, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z1
+	VPOR           (SI), Y2, Y0
+	VPORD          32(SI), Y1, Y16
+	VPMAXUB        Y16, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            short2rare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y16
+	VPANDD         Y11, Y16, Y16
+	VCVTPH2PS      Y16, Z16
+	VMULPS         Z5, Z16, Z16
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y17
+	VPANDD         Y11, Y17, Y17
+	VCVTPH2PS      Y17, Z17
+	VMULPS         Z5, Z17, Z17
+	VPTESTMD       Z9, Z16, K1
+	VPADDD         Z10, Z16, Z16
+	VPADDD         Z8, Z16, K1, Z16
+	VPTESTMD       Z9, Z17, K1
+	VPADDD         Z10, Z17, Z17
+	VPADDD         Z8, Z17, K1, Z17
+	VPERMT2W       Z17, Z7, Z16
+	VMOVUPS        Z16, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y16
+	VPANDD         Y11, Y16, Y16
+	VCVTPH2PS      Y16, Z16
+	VMULPS         Z3, Z16, Z16
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y17
+	VPANDD         Y11, Y17, Y17
+	VCVTPH2PS      Y17, Z17
+	VMULPS         Z3, Z17, Z17
+	VPTESTMD       Z9, Z16, K1
+	VPADDD         Z10, Z16, Z16
+	VPADDD         Z8, Z16, K1, Z16
+	VPTESTMD       Z9, Z17, K1
+	VPADDD         Z10, Z17, Z17
+	VPADDD         Z8, Z17, K1, Z17
+	VPERMT2W       Z17, Z7, Z16
+	VMOVUPS        Z16, 64(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -913,62 +269,82 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z26
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z24
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z23
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z26, Z0, Z0
-	VPMOVZXBW    16(SI), Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z25, Z1, Z1
-	VPTESTMD     Z29, Z0, K1
-	VPADDD       Z30, Z0, Z0
-	VPADDD       Z28, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z29, Z1, K1
-	VPADDD       Z30, Z1, Z1
-	VPADDD       Z28, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z27, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z24, Z0, Z0
-	VPMOVZXBW    48(SI), Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z23, Z1, Z1
-	VPTESTMD     Z29, Z0, K1
-	VPADDD       Z30, Z0, Z0
-	VPADDD       Z28, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z29, Z1, K1
-	VPADDD       Z30, Z1, Z1
-	VPADDD       Z28, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z27, Z0
-	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VBROADCASTSS    (DX), Z6
+	VMULPS          Z15, Z6, Z5
+	VBROADCASTSS    4(DX), Z4
+	VMULPS          Z15, Z4, Z3
+	VBROADCASTSS    8(DX), Z2
+	VMULPS          Z15, Z2, Z1
+	VBROADCASTSS    12(DX), Z0
+	VMULPS          Z15, Z0, Z16
+	VSUBPS          Z5, Z5, Z21
+	VCMPPS          $0x07, Z21, Z21, K1
+	VBLENDMPS       Z14, Z13, K1, Z17
+	VSUBPS          Z3, Z3, Z21
+	VCMPPS          $0x07, Z21, Z21, K1
+	VBLENDMPS       Z14, Z13, K1, Z18
+	VSUBPS          Z1, Z1, Z21
+	VCMPPS          $0x07, Z21, Z21, K1
+	VBLENDMPS       Z14, Z13, K1, Z19
+	VSUBPS          Z16, Z16, Z21
+	VCMPPS          $0x07, Z21, Z21, K1
+	VBLENDMPS       Z14, Z13, K1, Z20
+	VPORD           Z18, Z17, Z21
+	VPORD           Z20, Z19, Z22
+	VPORD           (SI), Y21, Y21
+	VPORD           32(SI), Y22, Y22
+	VPMAXUB         Y22, Y21, Y21
+	VPCMPEQB        Y13, Y21, K0
+	KORTESTQ        K0, K0
+	JNE             short4rare
+	VBROADCASTI32X4 (SI), Y21
+	VPSHUFB         Y12, Y21, Y21
+	VPSRAW          $0x01, Y21, Y22
+	VPANDD          Y11, Y22, Y22
+	VCVTPH2PS       Y22, Z22
+	VMULPS          Z5, Z22, Z22
+	VBROADCASTI32X4 16(SI), Y21
+	VPSHUFB         Y12, Y21, Y21
+	VPSRAW          $0x01, Y21, Y23
+	VPANDD          Y11, Y23, Y23
+	VCVTPH2PS       Y23, Z23
+	VMULPS          Z3, Z23, Z23
+	VPTESTMD        Z9, Z22, K1
+	VPADDD          Z10, Z22, Z22
+	VPADDD          Z8, Z22, K1, Z22
+	VPTESTMD        Z9, Z23, K1
+	VPADDD          Z10, Z23, Z23
+	VPADDD          Z8, Z23, K1, Z23
+	VPERMT2W        Z23, Z7, Z22
+	VMOVUPS         Z22, (DI)
+	VBROADCASTI32X4 32(SI), Y21
+	VPSHUFB         Y12, Y21, Y21
+	VPSRAW          $0x01, Y21, Y22
+	VPANDD          Y11, Y22, Y22
+	VCVTPH2PS       Y22, Z22
+	VMULPS          Z1, Z22, Z22
+	VBROADCASTI32X4 48(SI), Y21
+	VPSHUFB         Y12, Y21, Y21
+	VPSRAW          $0x01, Y21, Y23
+	VPANDD          Y11, Y23, Y23
+	VCVTPH2PS       Y23, Z23
+	VMULPS          Z16, Z23, Z23
+	VPTESTMD        Z9, Z22, K1
+	VPADDD          Z10, Z22, Z22
+	VPADDD          Z8, Z22, K1, Z22
+	VPTESTMD        Z9, Z23, K1
+	VPADDD          Z10, Z23, Z23
+	VPADDD          Z8, Z23, K1, Z23
+	VPERMT2W        Z23, Z7, Z22
+	VMOVUPS         Z22, 64(DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -984,62 +360,82 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBW (SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   (DX), Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z31, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VPMOVZXBW 16(SI), Y1
-	VPSLLW    $0x08, Y1, Y1
-	VCVTPH2PS Y1, Z1
-	VMOVUPS   64(DX), Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z31, K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VPTESTMD  Z29, Z0, K1
-	VPADDD    Z30, Z0, Z0
-	VPADDD    Z28, Z0, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPTESTMD  Z29, Z1, K1
-	VPADDD    Z30, Z1, Z1
-	VPADDD    Z28, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPACKUSDW Z1, Z0, Z0
-	VPERMQ    Z0, Z27, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBW 32(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   128(DX), Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z31, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VPMOVZXBW 48(SI), Y1
-	VPSLLW    $0x08, Y1, Y1
-	VCVTPH2PS Y1, Z1
-	VMOVUPS   192(DX), Z2
-	VCMPPS    $0x07, Z2, Z2, K1
-	VBLENDMPS Z2, Z31, K1, Z2
-	VMULPS    Z2, Z1, Z1
-	VPTESTMD  Z29, Z0, K1
-	VPADDD    Z30, Z0, Z0
-	VPADDD    Z28, Z0, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPTESTMD  Z29, Z1, K1
-	VPADDD    Z30, Z1, Z1
-	VPADDD    Z28, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPACKUSDW Z1, Z0, Z0
-	VPERMQ    Z0, Z27, Z0
-	VMOVUPS   Z0, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VMOVUPS        (DX), Z0
+	VMULPS         Z15, Z0, Z0
+	VSUBPS         Z0, Z0, Z1
+	VCMPPS         $0x07, Z1, Z1, K1
+	VBLENDMPS      Z14, Z13, K1, Z1
+	VMOVUPS        64(DX), Z2
+	VMULPS         Z15, Z2, Z2
+	VSUBPS         Z2, Z2, Z3
+	VCMPPS         $0x07, Z3, Z3, K1
+	VBLENDMPS      Z14, Z13, K1, Z3
+	VMOVUPS        128(DX), Z4
+	VMULPS         Z15, Z4, Z4
+	VSUBPS         Z4, Z4, Z5
+	VCMPPS         $0x07, Z5, Z5, K1
+	VBLENDMPS      Z14, Z13, K1, Z5
+	VMOVUPS        192(DX), Z6
+	VMULPS         Z15, Z6, Z6
+	VSUBPS         Z6, Z6, Z16
+	VCMPPS         $0x07, Z16, Z16, K1
+	VBLENDMPS      Z14, Z13, K1, Z16
+	VPORD          Z3, Z1, Z1
+	VPORD          Z16, Z5, Z5
+	VPORD          Z5, Z1, Z1
+	VMOVDQU8       (SI), Z3
+	VPORD          Z1, Z3, Z3
+	VPCMPEQB       Z13, Z3, K1
+	KORTESTQ       K1, K1
+	JNE            lanerare
+	VBROADCASTI128 (SI), Y1
+	VPSHUFB        Y12, Y1, Y1
+	VPSRAW         $0x01, Y1, Y3
+	VPAND          Y11, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z0, Z3, Z3
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z2, Z1, Z1
+	VPTESTMD       Z9, Z3, K1
+	VPADDD         Z10, Z3, Z3
+	VPADDD         Z8, Z3, K1, Z3
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPERMT2W       Z1, Z7, Z3
+	VMOVUPS        Z3, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z4, Z1, Z1
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z6, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVUPS        Z1, 64(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ       BX, BX
@@ -1047,68 +443,1206 @@ lanetail:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K7
-	VPMOVZXBW.Z (SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (DX), K7, Z0
+	VMULPS      Z15, Z0, Z0
+	VSUBPS      Z0, Z0, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z31, K1, Z1
-	VMULPS      Z1, Z0, Z0
+	VBLENDMPS   Z14, Z13, K1, Z1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z15, Z2, Z2
+	VSUBPS      Z2, Z2, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z14, Z13, K1, Z3
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z4
+	VMULPS      Z15, Z4, Z4
+	VSUBPS      Z4, Z4, Z5
+	VCMPPS      $0x07, Z5, Z5, K1
+	VBLENDMPS   Z14, Z13, K1, Z5
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z6
+	VMULPS      Z15, Z6, Z6
+	VSUBPS      Z6, Z6, Z16
+	VCMPPS      $0x07, Z16, Z16, K1
+	VBLENDMPS   Z14, Z13, K1, Z16
+	VPORD       Z3, Z1, Z1
+	VPORD       Z16, Z5, Z5
+	VPORD       Z5, Z1, Z1
+	VMOVDQU8.Z  (SI), K7, Z3
+	VPORD       Z1, Z3, Z3
+	VPCMPEQB    Z13, Z3, K1
+	KORTESTQ    K1, K1
+	JNE         lanetailrare
+	VPMOVZXBW.Z (SI), K7, Y1
+	VPSLLW      $0x08, Y1, Y1
+	VPSRAW      $0x01, Y1, Y3
+	VPAND       Y11, Y3, Y3
+	VCVTPH2PS   Y3, Z3
+	VMULPS      Z0, Z3, Z3
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
-	VPMOVZXBW.Z 16(SI), K6, Y1
-	VPSLLW      $0x08, Y1, Y1
+	VPMOVZXBW.Z 16(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
 	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K6, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z31, K1, Z2
 	VMULPS      Z2, Z1, Z1
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
+	VPMOVZXBW.Z 32(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y2
+	VPAND       Y11, Y2, Y2
+	VCVTPH2PS   Y2, Z2
+	VMULPS      Z4, Z2, Z2
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBW.Z 48(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VPSRAW      $0x01, Y0, Y4
+	VPAND       Y11, Y4, Y4
+	VCVTPH2PS   Y4, Z4
+	VMULPS      Z6, Z4, Z4
+
+lanetailnarrow:
+	VPTESTMD  Z9, Z3, K1
+	VPADDD    Z10, Z3, Z3
+	VPADDD    Z8, Z3, K1, Z3
+	VPTESTMD  Z9, Z1, K1
+	VPADDD    Z10, Z1, Z1
+	VPADDD    Z8, Z1, K1, Z1
+	VPERMT2W  Z1, Z7, Z3
+	VMOVDQU16 Z3, K7, (DI)
+	VPTESTMD  Z9, Z2, K1
+	VPADDD    Z10, Z2, Z2
+	VPADDD    Z8, Z2, K1, Z2
+	VPTESTMD  Z9, Z4, K1
+	VPADDD    Z10, Z4, Z4
+	VPADDD    Z8, Z4, K1, Z4
+	VPERMT2W  Z4, Z7, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0     (SI)(CX*1)
+	VPOR           (SI), Y4, Y0
+	VPOR           32(SI), Y4, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            grouprare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z5, Z1, Z1
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z5, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVNTPS       Z1, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z5, Z1, Z1
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y2
+	VPAND          Y11, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z5, Z2, Z2
+	VPTESTMD       Z9, Z1, K1
+	VPADDD         Z10, Z1, Z1
+	VPADDD         Z8, Z1, K1, Z1
+	VPTESTMD       Z9, Z2, K1
+	VPADDD         Z10, Z2, Z2
+	VPADDD         Z8, Z2, K1, Z2
+	VPERMT2W       Z2, Z7, Z1
+	VMOVNTPS       Z1, 64(DI)
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           BX, $+64
+	JGE            groupstream
+	JMP            grouptail
+
+grouprare:
+	VPMOVZXBD    (SI), Z0
+	VBROADCASTSS constantsAVX512<>+156(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+160(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+164(SB), Z16
+	VBROADCASTSS constantsAVX512<>+168(SB), Z17
+	VMOVAPS      Z17, Z18
+	VFMADD231PS  Z16, Z2, Z18
+	VMINPS       Z18, Z2, Z18
+	VBROADCASTSS constantsAVX512<>+172(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z18
+	VBROADCASTSS constantsAVX512<>+176(SB), Z0
+	VBLENDMPS    Z0, Z18, K1, Z18
+	VMULPS       Z6, Z18, Z18
+	VPMOVZXBD    16(SI), Z19
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z3, Z20, Z20
+	VMOVAPS      Z17, Z21
+	VFMADD231PS  Z16, Z20, Z21
+	VMINPS       Z21, Z20, Z21
+	VPTERNLOGD   $0xf8, Z2, Z19, Z21
+	VBLENDMPS    Z0, Z21, K1, Z21
+	VMULPS       Z6, Z21, Z21
+	VBROADCASTSS constantsAVX512<>+176(SB), Z19
+	VPTESTMD     Z9, Z18, K1
+	VPADDD       Z10, Z18, Z20
+	VPADDD       Z8, Z20, K1, Z20
+	VCMPPS       $0x07, Z18, Z18, K1
+	VBLENDMPS    Z20, Z19, K1, Z20
+	VPTESTMD     Z9, Z21, K1
+	VPADDD       Z10, Z21, Z18
+	VPADDD       Z8, Z18, K1, Z18
+	VCMPPS       $0x07, Z21, Z21, K1
+	VBLENDMPS    Z18, Z19, K1, Z18
+	VPERMT2W     Z18, Z7, Z20
+	VMOVUPS      Z20, (DI)
+	VPMOVZXBD    32(SI), Z18
+	VPANDD       Z1, Z18, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z18, Z18
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z3, Z20, Z20
+	VMOVAPS      Z17, Z21
+	VFMADD231PS  Z16, Z20, Z21
+	VMINPS       Z21, Z20, Z21
+	VPTERNLOGD   $0xf8, Z2, Z18, Z21
+	VBLENDMPS    Z0, Z21, K1, Z21
+	VMULPS       Z6, Z21, Z21
+	VPMOVZXBD    48(SI), Z18
+	VPANDD       Z1, Z18, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z18, Z18
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z3, Z20, Z20
+	VFMADD231PS  Z16, Z20, Z17
+	VMINPS       Z17, Z20, Z17
+	VPTERNLOGD   $0xf8, Z2, Z18, Z17
+	VBLENDMPS    Z0, Z17, K1, Z0
+	VMULPS       Z6, Z0, Z0
+	VPTESTMD     Z9, Z21, K1
+	VPADDD       Z10, Z21, Z1
+	VPADDD       Z8, Z1, K1, Z1
+	VCMPPS       $0x07, Z21, Z21, K1
+	VBLENDMPS    Z1, Z19, K1, Z1
+	VPTESTMD     Z9, Z0, K1
+	VPADDD       Z10, Z0, Z2
+	VPADDD       Z8, Z2, K1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z2, Z19, K1, Z2
+	VPERMT2W     Z2, Z7, Z1
+	VMOVUPS      Z1, 64(DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VBROADCASTSS constantsAVX512<>+156(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+160(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+164(SB), Z16
+	VBROADCASTSS constantsAVX512<>+168(SB), Z17
+	VMOVAPS      Z17, Z18
+	VFMADD231PS  Z16, Z2, Z18
+	VMINPS       Z18, Z2, Z18
+	VBROADCASTSS constantsAVX512<>+172(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z18
+	VBROADCASTSS constantsAVX512<>+176(SB), Z0
+	VBLENDMPS    Z0, Z18, K1, Z18
+	VMULPS       Z6, Z18, Z18
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z19
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z3, Z20, Z20
+	VMOVAPS      Z17, Z21
+	VFMADD231PS  Z16, Z20, Z21
+	VMINPS       Z21, Z20, Z21
+	VPTERNLOGD   $0xf8, Z2, Z19, Z21
+	VBLENDMPS    Z0, Z21, K1, Z21
+	VMULPS       Z6, Z21, Z21
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z19
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z3, Z20, Z20
+	VMOVAPS      Z17, Z22
+	VFMADD231PS  Z16, Z20, Z22
+	VMINPS       Z22, Z20, Z22
+	VPTERNLOGD   $0xf8, Z2, Z19, Z22
+	VBLENDMPS    Z0, Z22, K1, Z22
+	VMULPS       Z6, Z22, Z22
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z19
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
+	VPSLLD       $0x18, Z19, Z19
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z3, Z20, Z20
+	VFMADD231PS  Z16, Z20, Z17
+	VMINPS       Z17, Z20, Z17
+	VPTERNLOGD   $0xf8, Z2, Z19, Z17
+	VBLENDMPS    Z0, Z17, K1, Z0
+	VMULPS       Z6, Z0, Z0
+
+grouptailrarenarrow:
+	VBROADCASTSS constantsAVX512<>+176(SB), Z1
+	VPTESTMD     Z9, Z18, K1
+	VPADDD       Z10, Z18, Z2
+	VPADDD       Z8, Z2, K1, Z2
+	VCMPPS       $0x07, Z18, Z18, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VPTESTMD     Z9, Z21, K1
+	VPADDD       Z10, Z21, Z3
+	VPADDD       Z8, Z3, K1, Z3
+	VCMPPS       $0x07, Z21, Z21, K1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VPERMT2W     Z3, Z7, Z2
+	VMOVDQU16    Z2, K7, (DI)
+	VPTESTMD     Z9, Z22, K1
+	VPADDD       Z10, Z22, Z2
+	VPADDD       Z8, Z2, K1, Z2
+	VCMPPS       $0x07, Z22, Z22, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VPTESTMD     Z9, Z0, K1
+	VPADDD       Z10, Z0, Z3
+	VPADDD       Z8, Z3, K1, Z3
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VPERMT2W     Z3, Z7, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z2, K6, 64(DI)
+	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTSS   (DX), Z6
+	VMULPS         Z15, Z6, Z5
+	VBROADCASTSS   4(DX), Z4
+	VMULPS         Z15, Z4, Z3
+	VSUBPS         Z5, Z5, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z2
+	VSUBPS         Z3, Z3, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z1
+	VPOR           (SI), Y2, Y0
+	VPORD          32(SI), Y1, Y16
+	VPMAXUB        Y16, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            short2rare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y16
+	VPANDD         Y11, Y16, Y16
+	VCVTPH2PS      Y16, Z16
+	VMULPS         Z5, Z16, Z16
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y17
+	VPANDD         Y11, Y17, Y17
+	VCVTPH2PS      Y17, Z17
+	VMULPS         Z5, Z17, Z17
+	VPTESTMD       Z9, Z16, K1
+	VPADDD         Z10, Z16, Z16
+	VPADDD         Z8, Z16, K1, Z16
+	VPTESTMD       Z9, Z17, K1
+	VPADDD         Z10, Z17, Z17
+	VPADDD         Z8, Z17, K1, Z17
+	VPERMT2W       Z17, Z7, Z16
+	VMOVNTPS       Z16, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y16
+	VPANDD         Y11, Y16, Y16
+	VCVTPH2PS      Y16, Z16
+	VMULPS         Z3, Z16, Z16
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y17
+	VPANDD         Y11, Y17, Y17
+	VCVTPH2PS      Y17, Z17
+	VMULPS         Z3, Z17, Z17
+	VPTESTMD       Z9, Z16, K1
+	VPADDD         Z10, Z16, Z16
+	VPADDD         Z8, Z16, K1, Z16
+	VPTESTMD       Z9, Z17, K1
+	VPADDD         Z10, Z17, Z17
+	VPADDD         Z8, Z17, K1, Z17
+	VPERMT2W       Z17, Z7, Z16
+	VMOVNTPS       Z16, 64(DI)
+	ADDQ           $+8, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+2, R8
+	CMPQ           R8, $+2
+	JGE            short2stream
+	JMP            short2end
+
+short2rare:
+	VPMOVZXBD    (SI), Z0
+	VBROADCASTSS constantsAVX512<>+156(SB), Z16
+	VPANDD       Z16, Z0, Z17
+	VPCMPEQD     Z16, Z17, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z17, Z17
+	VBROADCASTSS constantsAVX512<>+160(SB), Z18
+	VPADDD       Z18, Z17, Z17
+	VBROADCASTSS constantsAVX512<>+164(SB), Z19
+	VBROADCASTSS constantsAVX512<>+168(SB), Z20
+	VMOVAPS      Z20, Z21
+	VFMADD231PS  Z19, Z17, Z21
+	VMINPS       Z21, Z17, Z21
+	VBROADCASTSS constantsAVX512<>+172(SB), Z17
+	VPTERNLOGD   $0xf8, Z17, Z0, Z21
+	VBROADCASTSS constantsAVX512<>+176(SB), Z0
+	VBLENDMPS    Z0, Z21, K1, Z21
+	VMULPS       Z6, Z21, Z21
+	VPMOVZXBD    16(SI), Z22
+	VPANDD       Z16, Z22, Z23
+	VPCMPEQD     Z16, Z23, K1
+	VPSLLD       $0x18, Z22, Z22
+	VPSLLD       $0x14, Z23, Z23
+	VPADDD       Z18, Z23, Z23
+	VMOVAPS      Z20, Z24
+	VFMADD231PS  Z19, Z23, Z24
+	VMINPS       Z24, Z23, Z24
+	VPTERNLOGD   $0xf8, Z17, Z22, Z24
+	VBLENDMPS    Z0, Z24, K1, Z24
+	VMULPS       Z6, Z24, Z24
+	VBROADCASTSS constantsAVX512<>+176(SB), Z22
+	VPTESTMD     Z9, Z21, K1
+	VPADDD       Z10, Z21, Z23
+	VPADDD       Z8, Z23, K1, Z23
+	VCMPPS       $0x07, Z21, Z21, K1
+	VBLENDMPS    Z23, Z22, K1, Z23
+	VPTESTMD     Z9, Z24, K1
+	VPADDD       Z10, Z24, Z21
+	VPADDD       Z8, Z21, K1, Z21
+	VCMPPS       $0x07, Z24, Z24, K1
+	VBLENDMPS    Z21, Z22, K1, Z21
+	VPERMT2W     Z21, Z7, Z23
+	VMOVUPS      Z23, (DI)
+	VPMOVZXBD    32(SI), Z21
+	VPANDD       Z16, Z21, Z23
+	VPCMPEQD     Z16, Z23, K1
+	VPSLLD       $0x18, Z21, Z21
+	VPSLLD       $0x14, Z23, Z23
+	VPADDD       Z18, Z23, Z23
+	VMOVAPS      Z20, Z24
+	VFMADD231PS  Z19, Z23, Z24
+	VMINPS       Z24, Z23, Z24
+	VPTERNLOGD   $0xf8, Z17, Z21, Z24
+	VBLENDMPS    Z0, Z24, K1, Z24
+	VMULPS       Z4, Z24, Z24
+	VPMOVZXBD    48(SI), Z21
+	VPANDD       Z16, Z21, Z23
+	VPCMPEQD     Z16, Z23, K1
+	VPSLLD       $0x18, Z21, Z21
+	VPSLLD       $0x14, Z23, Z23
+	VPADDD       Z18, Z23, Z23
+	VFMADD231PS  Z19, Z23, Z20
+	VMINPS       Z20, Z23, Z20
+	VPTERNLOGD   $0xf8, Z17, Z21, Z20
+	VBLENDMPS    Z0, Z20, K1, Z0
+	VMULPS       Z4, Z0, Z0
+	VPTESTMD     Z9, Z24, K1
+	VPADDD       Z10, Z24, Z16
+	VPADDD       Z8, Z16, K1, Z16
+	VCMPPS       $0x07, Z24, Z24, K1
+	VBLENDMPS    Z16, Z22, K1, Z16
+	VPTESTMD     Z9, Z0, K1
+	VPADDD       Z10, Z0, Z17
+	VPADDD       Z8, Z17, K1, Z17
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z17, Z22, K1, Z17
+	VPERMT2W     Z17, Z7, Z16
+	VMOVUPS      Z16, 64(DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0      (SI)(CX*1)
+	VBROADCASTSS    (DX), Z6
+	VMULPS          Z15, Z6, Z5
+	VBROADCASTSS    4(DX), Z4
+	VMULPS          Z15, Z4, Z3
+	VBROADCASTSS    8(DX), Z2
+	VMULPS          Z15, Z2, Z1
+	VBROADCASTSS    12(DX), Z0
+	VMULPS          Z15, Z0, Z16
+	VSUBPS          Z5, Z5, Z21
+	VCMPPS          $0x07, Z21, Z21, K1
+	VBLENDMPS       Z14, Z13, K1, Z17
+	VSUBPS          Z3, Z3, Z21
+	VCMPPS          $0x07, Z21, Z21, K1
+	VBLENDMPS       Z14, Z13, K1, Z18
+	VSUBPS          Z1, Z1, Z21
+	VCMPPS          $0x07, Z21, Z21, K1
+	VBLENDMPS       Z14, Z13, K1, Z19
+	VSUBPS          Z16, Z16, Z21
+	VCMPPS          $0x07, Z21, Z21, K1
+	VBLENDMPS       Z14, Z13, K1, Z20
+	VPORD           Z18, Z17, Z21
+	VPORD           Z20, Z19, Z22
+	VPORD           (SI), Y21, Y21
+	VPORD           32(SI), Y22, Y22
+	VPMAXUB         Y22, Y21, Y21
+	VPCMPEQB        Y13, Y21, K0
+	KORTESTQ        K0, K0
+	JNE             short4rare
+	VBROADCASTI32X4 (SI), Y21
+	VPSHUFB         Y12, Y21, Y21
+	VPSRAW          $0x01, Y21, Y22
+	VPANDD          Y11, Y22, Y22
+	VCVTPH2PS       Y22, Z22
+	VMULPS          Z5, Z22, Z22
+	VBROADCASTI32X4 16(SI), Y21
+	VPSHUFB         Y12, Y21, Y21
+	VPSRAW          $0x01, Y21, Y23
+	VPANDD          Y11, Y23, Y23
+	VCVTPH2PS       Y23, Z23
+	VMULPS          Z3, Z23, Z23
+	VPTESTMD        Z9, Z22, K1
+	VPADDD          Z10, Z22, Z22
+	VPADDD          Z8, Z22, K1, Z22
+	VPTESTMD        Z9, Z23, K1
+	VPADDD          Z10, Z23, Z23
+	VPADDD          Z8, Z23, K1, Z23
+	VPERMT2W        Z23, Z7, Z22
+	VMOVNTPS        Z22, (DI)
+	VBROADCASTI32X4 32(SI), Y21
+	VPSHUFB         Y12, Y21, Y21
+	VPSRAW          $0x01, Y21, Y22
+	VPANDD          Y11, Y22, Y22
+	VCVTPH2PS       Y22, Z22
+	VMULPS          Z1, Z22, Z22
+	VBROADCASTI32X4 48(SI), Y21
+	VPSHUFB         Y12, Y21, Y21
+	VPSRAW          $0x01, Y21, Y23
+	VPANDD          Y11, Y23, Y23
+	VCVTPH2PS       Y23, Z23
+	VMULPS          Z16, Z23, Z23
+	VPTESTMD        Z9, Z22, K1
+	VPADDD          Z10, Z22, Z22
+	VPADDD          Z8, Z22, K1, Z22
+	VPTESTMD        Z9, Z23, K1
+	VPADDD          Z10, Z23, Z23
+	VPADDD          Z8, Z23, K1, Z23
+	VPERMT2W        Z23, Z7, Z22
+	VMOVNTPS        Z22, 64(DI)
+	ADDQ            $+16, DX
+	ADDQ            $+128, DI
+	ADDQ            $+64, SI
+	SUBQ            $+4, R8
+	CMPQ            R8, $+4
+	JGE             short4stream
+	JMP             short4end
+
+short4rare:
+	VPMOVZXBD    (SI), Z21
+	VBROADCASTSS constantsAVX512<>+156(SB), Z22
+	VPANDD       Z22, Z21, Z23
+	VPCMPEQD     Z22, Z23, K1
+	VPSLLD       $0x18, Z21, Z21
+	VPSLLD       $0x14, Z23, Z23
+	VBROADCASTSS constantsAVX512<>+160(SB), Z24
+	VPADDD       Z24, Z23, Z23
+	VBROADCASTSS constantsAVX512<>+164(SB), Z25
+	VBROADCASTSS constantsAVX512<>+168(SB), Z26
+	VMOVAPS      Z26, Z27
+	VFMADD231PS  Z25, Z23, Z27
+	VMINPS       Z27, Z23, Z27
+	VBROADCASTSS constantsAVX512<>+172(SB), Z23
+	VPTERNLOGD   $0xf8, Z23, Z21, Z27
+	VBROADCASTSS constantsAVX512<>+176(SB), Z21
+	VBLENDMPS    Z21, Z27, K1, Z27
+	VMULPS       Z6, Z27, Z27
+	VPMOVZXBD    16(SI), Z28
+	VPANDD       Z22, Z28, Z29
+	VPCMPEQD     Z22, Z29, K1
+	VPSLLD       $0x18, Z28, Z28
+	VPSLLD       $0x14, Z29, Z29
+	VPADDD       Z24, Z29, Z29
+	VMOVAPS      Z26, Z30
+	VFMADD231PS  Z25, Z29, Z30
+	VMINPS       Z30, Z29, Z30
+	VPTERNLOGD   $0xf8, Z23, Z28, Z30
+	VBLENDMPS    Z21, Z30, K1, Z30
+	VMULPS       Z4, Z30, Z30
+	VBROADCASTSS constantsAVX512<>+176(SB), Z28
+	VPTESTMD     Z9, Z27, K1
+	VPADDD       Z10, Z27, Z29
+	VPADDD       Z8, Z29, K1, Z29
+	VCMPPS       $0x07, Z27, Z27, K1
+	VBLENDMPS    Z29, Z28, K1, Z29
+	VPTESTMD     Z9, Z30, K1
+	VPADDD       Z10, Z30, Z27
+	VPADDD       Z8, Z27, K1, Z27
+	VCMPPS       $0x07, Z30, Z30, K1
+	VBLENDMPS    Z27, Z28, K1, Z27
+	VPERMT2W     Z27, Z7, Z29
+	VMOVUPS      Z29, (DI)
+	VPMOVZXBD    32(SI), Z27
+	VPANDD       Z22, Z27, Z29
+	VPCMPEQD     Z22, Z29, K1
+	VPSLLD       $0x18, Z27, Z27
+	VPSLLD       $0x14, Z29, Z29
+	VPADDD       Z24, Z29, Z29
+	VMOVAPS      Z26, Z30
+	VFMADD231PS  Z25, Z29, Z30
+	VMINPS       Z30, Z29, Z30
+	VPTERNLOGD   $0xf8, Z23, Z27, Z30
+	VBLENDMPS    Z21, Z30, K1, Z30
+	VMULPS       Z2, Z30, Z30
+	VPMOVZXBD    48(SI), Z27
+	VPANDD       Z22, Z27, Z29
+	VPCMPEQD     Z22, Z29, K1
+	VPSLLD       $0x18, Z27, Z27
+	VPSLLD       $0x14, Z29, Z29
+	VPADDD       Z24, Z29, Z29
+	VFMADD231PS  Z25, Z29, Z26
+	VMINPS       Z26, Z29, Z26
+	VPTERNLOGD   $0xf8, Z23, Z27, Z26
+	VBLENDMPS    Z21, Z26, K1, Z21
+	VMULPS       Z0, Z21, Z21
+	VPTESTMD     Z9, Z30, K1
+	VPADDD       Z10, Z30, Z22
+	VPADDD       Z8, Z22, K1, Z22
+	VCMPPS       $0x07, Z30, Z30, K1
+	VBLENDMPS    Z22, Z28, K1, Z22
+	VPTESTMD     Z9, Z21, K1
+	VPADDD       Z10, Z21, Z23
+	VPADDD       Z8, Z23, K1, Z23
+	VCMPPS       $0x07, Z21, Z21, K1
+	VBLENDMPS    Z23, Z28, K1, Z23
+	VPERMT2W     Z23, Z7, Z22
+	VMOVUPS      Z22, 64(DI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (DX), Z0
+	VPMOVZXBD    (SI), Z1
+	VBROADCASTSS constantsAVX512<>+156(SB), Z2
+	VPANDD       Z2, Z1, Z3
+	VPCMPEQD     Z2, Z3, K1
+	VPSLLD       $0x18, Z1, Z1
+	VPSLLD       $0x14, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+160(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+164(SB), Z5
+	VBROADCASTSS constantsAVX512<>+168(SB), Z6
+	VMOVAPS      Z6, Z16
+	VFMADD231PS  Z5, Z3, Z16
+	VMINPS       Z16, Z3, Z16
+	VBROADCASTSS constantsAVX512<>+172(SB), Z3
+	VPTERNLOGD   $0xf8, Z3, Z1, Z16
+	VBROADCASTSS constantsAVX512<>+176(SB), Z1
+	VBLENDMPS    Z1, Z16, K1, Z16
+	VMULPS       Z0, Z16, Z16
+	VMOVUPS      64(DX), Z0
+	VPMOVZXBD    16(SI), Z17
+	VPANDD       Z2, Z17, Z18
+	VPCMPEQD     Z2, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z4, Z18, Z18
+	VMOVAPS      Z6, Z19
+	VFMADD231PS  Z5, Z18, Z19
+	VMINPS       Z19, Z18, Z19
+	VPTERNLOGD   $0xf8, Z3, Z17, Z19
+	VBLENDMPS    Z1, Z19, K1, Z19
+	VMULPS       Z0, Z19, Z19
+	VBROADCASTSS constantsAVX512<>+176(SB), Z0
+	VPTESTMD     Z9, Z16, K1
+	VPADDD       Z10, Z16, Z17
+	VPADDD       Z8, Z17, K1, Z17
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z17, Z0, K1, Z17
+	VPTESTMD     Z9, Z19, K1
+	VPADDD       Z10, Z19, Z16
+	VPADDD       Z8, Z16, K1, Z16
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBLENDMPS    Z16, Z0, K1, Z16
+	VPERMT2W     Z16, Z7, Z17
+	VMOVUPS      Z17, (DI)
+	VMOVUPS      128(DX), Z16
+	VPMOVZXBD    32(SI), Z17
+	VPANDD       Z2, Z17, Z18
+	VPCMPEQD     Z2, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z4, Z18, Z18
+	VMOVAPS      Z6, Z19
+	VFMADD231PS  Z5, Z18, Z19
+	VMINPS       Z19, Z18, Z19
+	VPTERNLOGD   $0xf8, Z3, Z17, Z19
+	VBLENDMPS    Z1, Z19, K1, Z19
+	VMULPS       Z16, Z19, Z19
+	VMOVUPS      192(DX), Z16
+	VPMOVZXBD    48(SI), Z17
+	VPANDD       Z2, Z17, Z18
+	VPCMPEQD     Z2, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z4, Z18, Z18
+	VFMADD231PS  Z5, Z18, Z6
+	VMINPS       Z6, Z18, Z6
+	VPTERNLOGD   $0xf8, Z3, Z17, Z6
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z16, Z1, Z1
+	VPTESTMD     Z9, Z19, K1
+	VPADDD       Z10, Z19, Z2
+	VPADDD       Z8, Z2, K1, Z2
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
+	VPTESTMD     Z9, Z1, K1
+	VPADDD       Z10, Z1, Z3
+	VPADDD       Z8, Z3, K1, Z3
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPERMT2W     Z3, Z7, Z2
+	VMOVUPS      Z2, 64(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS.Z    (DX), K7, Z0
+	VPMOVZXBD.Z  (SI), K7, Z1
+	VBROADCASTSS constantsAVX512<>+156(SB), Z2
+	VPANDD       Z2, Z1, Z3
+	VPCMPEQD     Z2, Z3, K1
+	VPSLLD       $0x18, Z1, Z1
+	VPSLLD       $0x14, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+160(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+164(SB), Z5
+	VBROADCASTSS constantsAVX512<>+168(SB), Z6
+	VMOVAPS      Z6, Z16
+	VFMADD231PS  Z5, Z3, Z16
+	VMINPS       Z16, Z3, Z16
+	VBROADCASTSS constantsAVX512<>+172(SB), Z3
+	VPTERNLOGD   $0xf8, Z3, Z1, Z16
+	VBROADCASTSS constantsAVX512<>+176(SB), Z1
+	VBLENDMPS    Z1, Z16, K1, Z16
+	VMULPS       Z0, Z16, Z16
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z0
+	VPMOVZXBD.Z  16(SI), K6, Z17
+	VPANDD       Z2, Z17, Z18
+	VPCMPEQD     Z2, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z4, Z18, Z18
+	VMOVAPS      Z6, Z19
+	VFMADD231PS  Z5, Z18, Z19
+	VMINPS       Z19, Z18, Z19
+	VPTERNLOGD   $0xf8, Z3, Z17, Z19
+	VBLENDMPS    Z1, Z19, K1, Z19
+	VMULPS       Z0, Z19, Z19
+	CMPQ         BX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z0
+	VPMOVZXBD.Z  32(SI), K6, Z17
+	VPANDD       Z2, Z17, Z18
+	VPCMPEQD     Z2, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z4, Z18, Z18
+	VMOVAPS      Z6, Z20
+	VFMADD231PS  Z5, Z18, Z20
+	VMINPS       Z20, Z18, Z20
+	VPTERNLOGD   $0xf8, Z3, Z17, Z20
+	VBLENDMPS    Z1, Z20, K1, Z20
+	VMULPS       Z0, Z20, Z20
+	CMPQ         BX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z0
+	VPMOVZXBD.Z  48(SI), K6, Z17
+	VPANDD       Z2, Z17, Z18
+	VPCMPEQD     Z2, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z4, Z18, Z18
+	VFMADD231PS  Z5, Z18, Z6
+	VMINPS       Z6, Z18, Z6
+	VPTERNLOGD   $0xf8, Z3, Z17, Z6
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z0, Z1, Z1
+
+lanetailrarenarrow:
+	VBROADCASTSS constantsAVX512<>+176(SB), Z0
+	VPTESTMD     Z9, Z16, K1
+	VPADDD       Z10, Z16, Z2
+	VPADDD       Z8, Z2, K1, Z2
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
+	VPTESTMD     Z9, Z19, K1
+	VPADDD       Z10, Z19, Z3
+	VPADDD       Z8, Z3, K1, Z3
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPERMT2W     Z3, Z7, Z2
+	VMOVDQU16    Z2, K7, (DI)
+	VPTESTMD     Z9, Z20, K1
+	VPADDD       Z10, Z20, Z2
+	VPADDD       Z8, Z2, K1, Z2
+	VCMPPS       $0x07, Z20, Z20, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
+	VPTESTMD     Z9, Z1, K1
+	VPADDD       Z10, Z1, Z3
+	VPADDD       Z8, Z3, K1, Z3
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPERMT2W     Z3, Z7, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Z2, K6, 64(DI)
+	JMP          lanetailback
+
+// func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z15 0x7fc00000, Z14 table, Z13 0x7fff, Z12 0x10000, Z11 0x1, Z10 table
+	// per group: Z0 scale, K1 Ordered, Z9 Select
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+176(SB), Z15
+	VMOVUPS      constantsAVX512<>+12(SB), Z14
+	VBROADCASTSS constantsAVX512<>+80(SB), Z13
+	VBROADCASTSS constantsAVX512<>+84(SB), Z12
+	VBROADCASTSS constantsAVX512<>+88(SB), Z11
+	VMOVUPS      constantsAVX512<>+92(SB), Z10
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z9
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVUPS        Z0, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVUPS        Z0, 64(DI)
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           BX, $+64
+	JGE            grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VPMOVZXBW.Z (SI), K7, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z9, Z0, Z0
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VPMOVZXBW.Z 16(SI), K6, Y1
+	VPSLLW      $0x08, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z9, Z1, Z1
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y2
 	VPSLLW      $0x08, Y2, Y2
 	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K6, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z31, K1, Z3
-	VMULPS      Z3, Z2, Z2
+	VMULPS      Z9, Z2, Z2
 	CMPQ        BX, $+49
-	JLT         lanetailnarrow
+	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y3
 	VPSLLW      $0x08, Y3, Y3
 	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K6, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z31, K1, Z4
-	VMULPS      Z4, Z3, Z3
+	VMULPS      Z9, Z3, Z3
 
-lanetailnarrow:
-	VPTESTMD  Z29, Z0, K1
-	VPADDD    Z30, Z0, Z0
-	VPADDD    Z28, Z0, K1, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VPTESTMD  Z29, Z1, K1
-	VPADDD    Z30, Z1, Z1
-	VPADDD    Z28, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPACKUSDW Z1, Z0, Z0
-	VPERMQ    Z0, Z27, Z0
+grouptailnarrow:
+	VPTESTMD  Z12, Z0, K1
+	VPADDD    Z13, Z0, Z0
+	VPADDD    Z11, Z0, K1, Z0
+	VPTESTMD  Z12, Z1, K1
+	VPADDD    Z13, Z1, Z1
+	VPADDD    Z11, Z1, K1, Z1
+	VPERMT2W  Z1, Z10, Z0
 	VMOVDQU16 Z0, K7, (DI)
-	VPTESTMD  Z29, Z2, K1
-	VPADDD    Z30, Z2, Z2
-	VPADDD    Z28, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPTESTMD  Z29, Z3, K1
-	VPADDD    Z30, Z3, Z3
-	VPADDD    Z28, Z3, K1, Z3
-	VPSRLD    $0x10, Z3, Z3
-	VPACKUSDW Z3, Z2, Z2
-	VPERMQ    Z2, Z27, Z2
+	VPTESTMD  Z12, Z2, K1
+	VPADDD    Z13, Z2, Z2
+	VPADDD    Z11, Z2, K1, Z2
+	VPTESTMD  Z12, Z3, K1
+	VPADDD    Z13, Z3, Z3
+	VPADDD    Z11, Z3, K1, Z3
+	VPERMT2W  Z3, Z10, Z2
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	LEAQ      (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS   (DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z9
+	VBROADCASTSS   4(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z8
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVUPS        Z0, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z8, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z8, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVUPS        Z0, 64(DI)
+	ADDQ           $+8, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+2, R8
+	CMPQ           R8, $+2
+	JGE            short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS   (DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z9
+	VBROADCASTSS   4(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z8
+	VBROADCASTSS   8(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z7
+	VBROADCASTSS   12(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z6
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z8, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVUPS        Z0, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVUPS        Z0, 64(DI)
+	ADDQ           $+16, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+4, R8
+	CMPQ           R8, $+4
+	JGE            short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS        (DX), Z0
+	VBROADCASTI128 (SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z0
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        64(DX), Z0
+	VBROADCASTI128 16(SI), Y2
+	VPSHUFB        Y14, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z0
+	VMULPS         Z0, Z2, Z2
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPTESTMD       Z12, Z2, K1
+	VPADDD         Z13, Z2, Z2
+	VPADDD         Z11, Z2, K1, Z2
+	VPERMT2W       Z2, Z10, Z1
+	VMOVUPS        Z1, (DI)
+	VMOVUPS        128(DX), Z0
+	VBROADCASTI128 32(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z0
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        192(DX), Z0
+	VBROADCASTI128 48(SI), Y2
+	VPSHUFB        Y14, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z0
+	VMULPS         Z0, Z2, Z2
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPTESTMD       Z12, Z2, K1
+	VPADDD         Z13, Z2, Z2
+	VPADDD         Z11, Z2, K1, Z2
+	VPERMT2W       Z2, Z10, Z1
+	VMOVUPS        Z1, 64(DI)
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	ADDQ           $+256, DX
+	SUBQ           $+64, BX
+	CMPQ           BX, $+64
+	JGE            laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVUPS.Z   (DX), K7, Z0
+	VPMOVZXBW.Z (SI), K7, Y1
+	VPSLLW      $0x08, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z1, Z1
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z0
+	VPMOVZXBW.Z 16(SI), K6, Y2
+	VPSLLW      $0x08, Y2, Y2
+	VCVTPH2PS   Y2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z2, Z2
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z0
+	VPMOVZXBW.Z 32(SI), K6, Y3
+	VPSLLW      $0x08, Y3, Y3
+	VCVTPH2PS   Y3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z3, Z3
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z0
+	VPMOVZXBW.Z 48(SI), K6, Y4
+	VPSLLW      $0x08, Y4, Y4
+	VCVTPH2PS   Y4, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z4, Z4
+
+lanetailnarrow:
+	VPTESTMD  Z12, Z1, K1
+	VPADDD    Z13, Z1, Z1
+	VPADDD    Z11, Z1, K1, Z1
+	VPTESTMD  Z12, Z2, K1
+	VPADDD    Z13, Z2, Z2
+	VPADDD    Z11, Z2, K1, Z2
+	VPERMT2W  Z2, Z10, Z1
+	VMOVDQU16 Z1, K7, (DI)
+	VPTESTMD  Z12, Z3, K1
+	VPADDD    Z13, Z3, Z3
+	VPADDD    Z11, Z3, K1, Z3
+	VPTESTMD  Z12, Z4, K1
+	VPADDD    Z13, Z4, Z4
+	VPADDD    Z11, Z4, K1, Z4
+	VPERMT2W  Z4, Z10, Z3
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z3, K6, 64(DI)
 
 laneend:
 	TESTB $0x01, ahead+40(FP)
@@ -1122,182 +1656,166 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBW  (SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMULPS     Z26, Z0, Z0
-	VPMOVZXBW  16(SI), Y1
-	VPSLLW     $0x08, Y1, Y1
-	VCVTPH2PS  Y1, Z1
-	VMULPS     Z26, Z1, Z1
-	VPTESTMD   Z29, Z0, K1
-	VPADDD     Z30, Z0, Z0
-	VPADDD     Z28, Z0, K1, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPTESTMD   Z29, Z1, K1
-	VPADDD     Z30, Z1, Z1
-	VPADDD     Z28, Z1, K1, Z1
-	VPSRLD     $0x10, Z1, Z1
-	VPACKUSDW  Z1, Z0, Z0
-	VPERMQ     Z0, Z27, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBW  32(SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMULPS     Z26, Z0, Z0
-	VPMOVZXBW  48(SI), Y1
-	VPSLLW     $0x08, Y1, Y1
-	VCVTPH2PS  Y1, Z1
-	VMULPS     Z26, Z1, Z1
-	VPTESTMD   Z29, Z0, K1
-	VPADDD     Z30, Z0, Z0
-	VPADDD     Z28, Z0, K1, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPTESTMD   Z29, Z1, K1
-	VPADDD     Z30, Z1, Z1
-	VPADDD     Z28, Z1, K1, Z1
-	VPSRLD     $0x10, Z1, Z1
-	VPACKUSDW  Z1, Z0, Z0
-	VPERMQ     Z0, Z27, Z0
-	VMOVNTPS   Z0, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        groupstream
-	JMP        grouptail
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVNTPS       Z0, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVNTPS       Z0, 64(DI)
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           BX, $+64
+	JGE            groupstream
+	JMP            grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z26
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z26, Z0, Z0
-	VPMOVZXBW    16(SI), Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z26, Z1, Z1
-	VPTESTMD     Z29, Z0, K1
-	VPADDD       Z30, Z0, Z0
-	VPADDD       Z28, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z29, Z1, K1
-	VPADDD       Z30, Z1, Z1
-	VPADDD       Z28, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z27, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z25, Z0, Z0
-	VPMOVZXBW    48(SI), Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z25, Z1, Z1
-	VPTESTMD     Z29, Z0, K1
-	VPADDD       Z30, Z0, Z0
-	VPADDD       Z28, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z29, Z1, K1
-	VPADDD       Z30, Z1, Z1
-	VPADDD       Z28, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z27, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTSS   (DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z9
+	VBROADCASTSS   4(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z8
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVNTPS       Z0, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z8, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z8, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVNTPS       Z0, 64(DI)
+	ADDQ           $+8, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+2, R8
+	CMPQ           R8, $+2
+	JGE            short2stream
+	JMP            short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z26
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z24
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z23
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z26, Z0, Z0
-	VPMOVZXBW    16(SI), Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z25, Z1, Z1
-	VPTESTMD     Z29, Z0, K1
-	VPADDD       Z30, Z0, Z0
-	VPADDD       Z28, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z29, Z1, K1
-	VPADDD       Z30, Z1, Z1
-	VPADDD       Z28, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z27, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z24, Z0, Z0
-	VPMOVZXBW    48(SI), Y1
-	VPSLLW       $0x08, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z23, Z1, Z1
-	VPTESTMD     Z29, Z0, K1
-	VPADDD       Z30, Z0, Z0
-	VPADDD       Z28, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z29, Z1, K1
-	VPADDD       Z30, Z1, Z1
-	VPADDD       Z28, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z27, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTSS   (DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z9
+	VBROADCASTSS   4(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z8
+	VBROADCASTSS   8(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z7
+	VBROADCASTSS   12(DX), Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z15, K1, Z6
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z8, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVNTPS       Z0, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y14, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z7, Z0, Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VPTESTMD       Z12, Z0, K1
+	VPADDD         Z13, Z0, Z0
+	VPADDD         Z11, Z0, K1, Z0
+	VPTESTMD       Z12, Z1, K1
+	VPADDD         Z13, Z1, Z1
+	VPADDD         Z11, Z1, K1, Z1
+	VPERMT2W       Z1, Z10, Z0
+	VMOVNTPS       Z0, 64(DI)
+	ADDQ           $+16, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+4, R8
+	CMPQ           R8, $+4
+	JGE            short4stream
+	JMP            short4end
 
 // func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 0x7fc00000, Z30 table, Z29 0x7fff, Z28 0x10000, Z27 0x1, Z26 table
-	// per group: Z0 scale, K1 Ordered, Z25 Select
-	// vector registers in use at once: 13
+	// per call: Z15 0x7fc00000, Z14 table, Z13 table, Z12 table, Z11 0x7fff, Z10 0x10000, Z9 0x1, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+4(SB), Z31
-	VMOVUPS      constantsAVX512<>+96(SB), Z30
-	VBROADCASTSS constantsAVX512<>+20(SB), Z29
-	VBROADCASTSS constantsAVX512<>+24(SB), Z28
-	VBROADCASTSS constantsAVX512<>+28(SB), Z27
-	VMOVUPS      constantsAVX512<>+32(SB), Z26
+	VBROADCASTSS constantsAVX512<>+176(SB), Z15
+	VMOVUPS      constantsAVX512<>+180(SB), Z14
+	VMOVUPS      constantsAVX512<>+244(SB), Z13
+	VMOVUPS      constantsAVX512<>+308(SB), Z12
+	VBROADCASTSS constantsAVX512<>+80(SB), Z11
+	VBROADCASTSS constantsAVX512<>+84(SB), Z10
+	VBROADCASTSS constantsAVX512<>+88(SB), Z9
+	VMOVUPS      constantsAVX512<>+92(SB), Z8
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1310,7 +1828,7 @@ TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
 groups:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
+	VBLENDMPS    Z0, Z15, K1, Z7
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -1319,134 +1837,126 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z30, Z1, Z1
-	VMULPS    Z25, Z1, Z1
-	VPMOVZXBQ 8(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z2
-	VPORQ     Z0, Z2, Z2
-	VPERMPS   Z30, Z2, Z2
-	VMULPS    Z25, Z2, Z2
-	VPTESTMD  Z28, Z1, K1
-	VPADDD    Z29, Z1, Z1
-	VPADDD    Z27, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPTESTMD  Z28, Z2, K1
-	VPADDD    Z29, Z2, Z2
-	VPADDD    Z27, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPACKUSDW Z2, Z1, Z1
-	VPERMQ    Z1, Z26, Z1
-	VMOVUPS   Z1, (DI)
-	VPMOVZXBQ 16(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z30, Z1, Z1
-	VMULPS    Z25, Z1, Z1
-	VPMOVZXBQ 24(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z2
-	VPORQ     Z0, Z2, Z2
-	VPERMPS   Z30, Z2, Z2
-	VMULPS    Z25, Z2, Z2
-	VPTESTMD  Z28, Z1, K1
-	VPADDD    Z29, Z1, Z1
-	VPADDD    Z27, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPTESTMD  Z28, Z2, K1
-	VPADDD    Z29, Z2, Z2
-	VPADDD    Z27, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPACKUSDW Z2, Z1, Z1
-	VPERMQ    Z1, Z26, Z1
-	VMOVUPS   Z1, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       grouploop
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPBROADCASTQ 8(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPBROADCASTQ 24(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          grouploop
 
 grouptail:
-	TESTQ       BX, BX
-	JEQ         groupend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z30, Z1, Z1
-	VMULPS      Z25, Z1, Z1
-	CMPQ        BX, $+17
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z2
-	VPORQ       Z0, Z2, Z2
-	VPERMPS     Z30, Z2, Z2
-	VMULPS      Z25, Z2, Z2
-	CMPQ        BX, $+33
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z3
-	VPORQ       Z0, Z3, Z3
-	VPERMPS     Z30, Z3, Z3
-	VMULPS      Z25, Z3, Z3
-	CMPQ        BX, $+49
-	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z4
-	VPORQ       Z0, Z4, Z4
-	VPERMPS     Z30, Z4, Z4
-	VMULPS      Z25, Z4, Z4
+	TESTQ        BX, BX
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X1
+	VPBROADCASTQ X1, Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VMOVDQU8.Z   16(SI), K6, X2
+	VPBROADCASTQ X2, Z2
+	VPSHUFB      Z12, Z2, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VMOVDQU8.Z   24(SI), K6, X3
+	VPBROADCASTQ X3, Z3
+	VPSHUFB      Z12, Z3, Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VMULPS       Z7, Z3, Z3
 
 grouptailnarrow:
-	VPTESTMD  Z28, Z1, K1
-	VPADDD    Z29, Z1, Z1
-	VPADDD    Z27, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPTESTMD  Z28, Z2, K1
-	VPADDD    Z29, Z2, Z2
-	VPADDD    Z27, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPACKUSDW Z2, Z1, Z1
-	VPERMQ    Z1, Z26, Z1
-	VMOVDQU16 Z1, K7, (DI)
-	VPTESTMD  Z28, Z3, K1
-	VPADDD    Z29, Z3, Z3
-	VPADDD    Z27, Z3, K1, Z3
-	VPSRLD    $0x10, Z3, Z3
-	VPTESTMD  Z28, Z4, K1
-	VPADDD    Z29, Z4, Z4
-	VPADDD    Z27, Z4, K1, Z4
-	VPSRLD    $0x10, Z4, Z4
-	VPACKUSDW Z4, Z3, Z3
-	VPERMQ    Z3, Z26, Z3
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
 	KSHIFTRQ  $0x20, K7, K6
-	VMOVDQU16 Z3, K6, 64(DI)
+	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(BX*2), DI
 	MOVQ      BX, AX
 	SHRQ      $0x01, AX
@@ -1472,52 +1982,46 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z24
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z30, Z1, Z1
-	VMULPS       Z25, Z1, Z1
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z2
-	VPORQ        Z0, Z2, Z2
-	VPERMPS      Z30, Z2, Z2
-	VMULPS       Z25, Z2, Z2
-	VPTESTMD     Z28, Z1, K1
-	VPADDD       Z29, Z1, Z1
-	VPADDD       Z27, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z28, Z2, K1
-	VPADDD       Z29, Z2, Z2
-	VPADDD       Z27, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z26, Z1
-	VMOVUPS      Z1, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z30, Z1, Z1
-	VMULPS       Z24, Z1, Z1
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z2
-	VPORQ        Z0, Z2, Z2
-	VPERMPS      Z30, Z2, Z2
-	VMULPS       Z24, Z2, Z2
-	VPTESTMD     Z28, Z1, K1
-	VPADDD       Z29, Z1, Z1
-	VPADDD       Z27, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z28, Z2, K1
-	VPADDD       Z29, Z2, Z2
-	VPADDD       Z27, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z26, Z1
-	VMOVUPS      Z1, 64(DI)
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPBROADCASTQ 8(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	VPBROADCASTQ 24(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
@@ -1543,58 +2047,52 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z24
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z23
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z22
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z30, Z1, Z1
-	VMULPS       Z25, Z1, Z1
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z2
-	VPORQ        Z0, Z2, Z2
-	VPERMPS      Z30, Z2, Z2
-	VMULPS       Z24, Z2, Z2
-	VPTESTMD     Z28, Z1, K1
-	VPADDD       Z29, Z1, Z1
-	VPADDD       Z27, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z28, Z2, K1
-	VPADDD       Z29, Z2, Z2
-	VPADDD       Z27, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z26, Z1
-	VMOVUPS      Z1, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z30, Z1, Z1
-	VMULPS       Z23, Z1, Z1
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z2
-	VPORQ        Z0, Z2, Z2
-	VPERMPS      Z30, Z2, Z2
-	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z28, Z1, K1
-	VPADDD       Z29, Z1, Z1
-	VPADDD       Z27, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z28, Z2, K1
-	VPADDD       Z29, Z2, Z2
-	VPADDD       Z27, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z26, Z1
-	VMOVUPS      Z1, 64(DI)
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPBROADCASTQ 8(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VPBROADCASTQ 24(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z4, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
@@ -1616,160 +2114,152 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBQ (SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z30, Z1, Z1
-	VMOVUPS   (DX), Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z31, K1, Z0
-	VMULPS    Z0, Z1, Z1
-	VPMOVZXBQ 8(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z2
-	VPORQ     Z0, Z2, Z2
-	VPERMPS   Z30, Z2, Z2
-	VMOVUPS   64(DX), Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z31, K1, Z0
-	VMULPS    Z0, Z2, Z2
-	VPTESTMD  Z28, Z1, K1
-	VPADDD    Z29, Z1, Z1
-	VPADDD    Z27, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPTESTMD  Z28, Z2, K1
-	VPADDD    Z29, Z2, Z2
-	VPADDD    Z27, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPACKUSDW Z2, Z1, Z1
-	VPERMQ    Z1, Z26, Z1
-	VMOVUPS   Z1, (DI)
-	VPMOVZXBQ 16(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z30, Z1, Z1
-	VMOVUPS   128(DX), Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z31, K1, Z0
-	VMULPS    Z0, Z1, Z1
-	VPMOVZXBQ 24(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z2
-	VPORQ     Z0, Z2, Z2
-	VPERMPS   Z30, Z2, Z2
-	VMOVUPS   192(DX), Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z31, K1, Z0
-	VMULPS    Z0, Z2, Z2
-	VPTESTMD  Z28, Z1, K1
-	VPADDD    Z29, Z1, Z1
-	VPADDD    Z27, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPTESTMD  Z28, Z2, K1
-	VPADDD    Z29, Z2, Z2
-	VPADDD    Z27, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPACKUSDW Z2, Z1, Z1
-	VPERMQ    Z1, Z26, Z1
-	VMOVUPS   Z1, 64(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VMOVUPS      (DX), Z0
+	VPBROADCASTQ (SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z0
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      64(DX), Z0
+	VPBROADCASTQ 8(SI), Z2
+	VPSHUFB      Z12, Z2, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z0
+	VMULPS       Z0, Z2, Z2
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPTESTMD     Z10, Z2, K1
+	VPADDD       Z11, Z2, Z2
+	VPADDD       Z9, Z2, K1, Z2
+	VPERMT2W     Z2, Z8, Z1
+	VMOVUPS      Z1, (DI)
+	VMOVUPS      128(DX), Z0
+	VPBROADCASTQ 16(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z0
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      192(DX), Z0
+	VPBROADCASTQ 24(SI), Z2
+	VPSHUFB      Z12, Z2, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z0
+	VMULPS       Z0, Z2, Z2
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPTESTMD     Z10, Z2, K1
+	VPADDD       Z11, Z2, Z2
+	VPADDD       Z9, Z2, K1, Z2
+	VPERMT2W     Z2, Z8, Z1
+	VMOVUPS      Z1, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          laneloop
 
 lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z30, Z1, Z1
-	VMOVUPS.Z   (DX), K7, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z31, K1, Z0
-	VMULPS      Z0, Z1, Z1
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z2
-	VPORQ       Z0, Z2, Z2
-	VPERMPS     Z30, Z2, Z2
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z31, K1, Z0
-	VMULPS      Z0, Z2, Z2
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z3
-	VPORQ       Z0, Z3, Z3
-	VPERMPS     Z30, Z3, Z3
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z31, K1, Z0
-	VMULPS      Z0, Z3, Z3
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z4
-	VPORQ       Z0, Z4, Z4
-	VPERMPS     Z30, Z4, Z4
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z31, K1, Z0
-	VMULPS      Z0, Z4, Z4
+	TESTQ        BX, BX
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X1
+	VPBROADCASTQ X1, Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z0
+	VMULPS       Z0, Z1, Z1
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTQ X2, Z2
+	VPSHUFB      Z12, Z2, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z0
+	VMULPS       Z0, Z2, Z2
+	CMPQ         BX, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VMOVDQU8.Z   16(SI), K6, X3
+	VPBROADCASTQ X3, Z3
+	VPSHUFB      Z12, Z3, Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z0
+	VMULPS       Z0, Z3, Z3
+	CMPQ         BX, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VMOVDQU8.Z   24(SI), K6, X4
+	VPBROADCASTQ X4, Z4
+	VPSHUFB      Z12, Z4, Z4
+	VPSRLVD      Z13, Z4, Z4
+	VPERMPS      Z14, Z4, Z4
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z0
+	VMULPS       Z0, Z4, Z4
 
 lanetailnarrow:
-	VPTESTMD  Z28, Z1, K1
-	VPADDD    Z29, Z1, Z1
-	VPADDD    Z27, Z1, K1, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPTESTMD  Z28, Z2, K1
-	VPADDD    Z29, Z2, Z2
-	VPADDD    Z27, Z2, K1, Z2
-	VPSRLD    $0x10, Z2, Z2
-	VPACKUSDW Z2, Z1, Z1
-	VPERMQ    Z1, Z26, Z1
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPERMT2W  Z2, Z8, Z1
 	VMOVDQU16 Z1, K7, (DI)
-	VPTESTMD  Z28, Z3, K1
-	VPADDD    Z29, Z3, Z3
-	VPADDD    Z27, Z3, K1, Z3
-	VPSRLD    $0x10, Z3, Z3
-	VPTESTMD  Z28, Z4, K1
-	VPADDD    Z29, Z4, Z4
-	VPADDD    Z27, Z4, K1, Z4
-	VPSRLD    $0x10, Z4, Z4
-	VPACKUSDW Z4, Z3, Z3
-	VPERMQ    Z3, Z26, Z3
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPTESTMD  Z10, Z4, K1
+	VPADDD    Z11, Z4, Z4
+	VPADDD    Z9, Z4, K1, Z4
+	VPERMT2W  Z4, Z8, Z3
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVDQU16 Z3, K6, 64(DI)
 
@@ -1785,106 +2275,94 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z30, Z1, Z1
-	VMULPS     Z25, Z1, Z1
-	VPMOVZXBQ  8(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z2
-	VPORQ      Z0, Z2, Z2
-	VPERMPS    Z30, Z2, Z2
-	VMULPS     Z25, Z2, Z2
-	VPTESTMD   Z28, Z1, K1
-	VPADDD     Z29, Z1, Z1
-	VPADDD     Z27, Z1, K1, Z1
-	VPSRLD     $0x10, Z1, Z1
-	VPTESTMD   Z28, Z2, K1
-	VPADDD     Z29, Z2, Z2
-	VPADDD     Z27, Z2, K1, Z2
-	VPSRLD     $0x10, Z2, Z2
-	VPACKUSDW  Z2, Z1, Z1
-	VPERMQ     Z1, Z26, Z1
-	VMOVNTPS   Z1, (DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z30, Z1, Z1
-	VMULPS     Z25, Z1, Z1
-	VPMOVZXBQ  24(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z2
-	VPORQ      Z0, Z2, Z2
-	VPERMPS    Z30, Z2, Z2
-	VMULPS     Z25, Z2, Z2
-	VPTESTMD   Z28, Z1, K1
-	VPADDD     Z29, Z1, Z1
-	VPADDD     Z27, Z1, K1, Z1
-	VPSRLD     $0x10, Z1, Z1
-	VPTESTMD   Z28, Z2, K1
-	VPADDD     Z29, Z2, Z2
-	VPADDD     Z27, Z2, K1, Z2
-	VPSRLD     $0x10, Z2, Z2
-	VPACKUSDW  Z2, Z1, Z1
-	VPERMQ     Z1, Z26, Z1
-	VMOVNTPS   Z1, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        groupstream
-	JMP        grouptail
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPBROADCASTQ 8(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPBROADCASTQ 24(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z24
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z30, Z1, Z1
-	VMULPS       Z25, Z1, Z1
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z2
-	VPORQ        Z0, Z2, Z2
-	VPERMPS      Z30, Z2, Z2
-	VMULPS       Z25, Z2, Z2
-	VPTESTMD     Z28, Z1, K1
-	VPADDD       Z29, Z1, Z1
-	VPADDD       Z27, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z28, Z2, K1
-	VPADDD       Z29, Z2, Z2
-	VPADDD       Z27, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z26, Z1
-	VMOVNTPS     Z1, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z30, Z1, Z1
-	VMULPS       Z24, Z1, Z1
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z2
-	VPORQ        Z0, Z2, Z2
-	VPERMPS      Z30, Z2, Z2
-	VMULPS       Z24, Z2, Z2
-	VPTESTMD     Z28, Z1, K1
-	VPADDD       Z29, Z1, Z1
-	VPADDD       Z27, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z28, Z2, K1
-	VPADDD       Z29, Z2, Z2
-	VPADDD       Z27, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z26, Z1
-	VMOVNTPS     Z1, 64(DI)
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPBROADCASTQ 8(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	VPBROADCASTQ 24(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
@@ -1897,58 +2375,52 @@ short4stream:
 	PREFETCHT0   (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z25
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z24
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z23
+	VBLENDMPS    Z0, Z15, K1, Z5
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z31, K1, Z22
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z30, Z1, Z1
-	VMULPS       Z25, Z1, Z1
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z2
-	VPORQ        Z0, Z2, Z2
-	VPERMPS      Z30, Z2, Z2
-	VMULPS       Z24, Z2, Z2
-	VPTESTMD     Z28, Z1, K1
-	VPADDD       Z29, Z1, Z1
-	VPADDD       Z27, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z28, Z2, K1
-	VPADDD       Z29, Z2, Z2
-	VPADDD       Z27, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z26, Z1
-	VMOVNTPS     Z1, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z30, Z1, Z1
-	VMULPS       Z23, Z1, Z1
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z2
-	VPORQ        Z0, Z2, Z2
-	VPERMPS      Z30, Z2, Z2
-	VMULPS       Z22, Z2, Z2
-	VPTESTMD     Z28, Z1, K1
-	VPADDD       Z29, Z1, Z1
-	VPADDD       Z27, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z28, Z2, K1
-	VPADDD       Z29, Z2, Z2
-	VPADDD       Z27, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z26, Z1
-	VMOVNTPS     Z1, 64(DI)
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VPBROADCASTQ 8(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z12, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z5, Z0, Z0
+	VPBROADCASTQ 24(SI), Z1
+	VPSHUFB      Z12, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z4, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
@@ -1958,43 +2430,96 @@ short4stream:
 	JMP          short4end
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
-DATA constantsAVX512<>+4(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+8(SB)/4, $0xbf80bf80
-DATA constantsAVX512<>+12(SB)/4, $0x3f803f80
-DATA constantsAVX512<>+16(SB)/4, $0x7e007e00
-DATA constantsAVX512<>+20(SB)/4, $0x00007fff
-DATA constantsAVX512<>+24(SB)/4, $0x00010000
-DATA constantsAVX512<>+28(SB)/4, $0x00000001
-DATA constantsAVX512<>+32(SB)/4, $0x00000000
-DATA constantsAVX512<>+36(SB)/4, $0x00000000
-DATA constantsAVX512<>+40(SB)/4, $0x00000002
-DATA constantsAVX512<>+44(SB)/4, $0x00000000
-DATA constantsAVX512<>+48(SB)/4, $0x00000004
-DATA constantsAVX512<>+52(SB)/4, $0x00000000
-DATA constantsAVX512<>+56(SB)/4, $0x00000006
-DATA constantsAVX512<>+60(SB)/4, $0x00000000
-DATA constantsAVX512<>+64(SB)/4, $0x00000001
-DATA constantsAVX512<>+68(SB)/4, $0x00000000
-DATA constantsAVX512<>+72(SB)/4, $0x00000003
-DATA constantsAVX512<>+76(SB)/4, $0x00000000
-DATA constantsAVX512<>+80(SB)/4, $0x00000005
-DATA constantsAVX512<>+84(SB)/4, $0x00000000
-DATA constantsAVX512<>+88(SB)/4, $0x00000007
-DATA constantsAVX512<>+92(SB)/4, $0x00000000
-DATA constantsAVX512<>+96(SB)/4, $0x00000000
-DATA constantsAVX512<>+100(SB)/4, $0x3f000000
-DATA constantsAVX512<>+104(SB)/4, $0x3f800000
-DATA constantsAVX512<>+108(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+112(SB)/4, $0x40000000
-DATA constantsAVX512<>+116(SB)/4, $0x40400000
-DATA constantsAVX512<>+120(SB)/4, $0x40800000
-DATA constantsAVX512<>+124(SB)/4, $0x40c00000
-DATA constantsAVX512<>+128(SB)/4, $0x80000000
-DATA constantsAVX512<>+132(SB)/4, $0xbf000000
-DATA constantsAVX512<>+136(SB)/4, $0xbf800000
-DATA constantsAVX512<>+140(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+144(SB)/4, $0xc0000000
-DATA constantsAVX512<>+148(SB)/4, $0xc0400000
-DATA constantsAVX512<>+152(SB)/4, $0xc0800000
-DATA constantsAVX512<>+156(SB)/4, $0xc0c00000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $160
+DATA constantsAVX512<>+4(SB)/4, $0x80808080
+DATA constantsAVX512<>+8(SB)/4, $0xffffffff
+DATA constantsAVX512<>+12(SB)/4, $0x01800080
+DATA constantsAVX512<>+16(SB)/4, $0x03800280
+DATA constantsAVX512<>+20(SB)/4, $0x05800480
+DATA constantsAVX512<>+24(SB)/4, $0x07800680
+DATA constantsAVX512<>+28(SB)/4, $0x09800880
+DATA constantsAVX512<>+32(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+36(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+40(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+44(SB)/4, $0x01800080
+DATA constantsAVX512<>+48(SB)/4, $0x03800280
+DATA constantsAVX512<>+52(SB)/4, $0x05800480
+DATA constantsAVX512<>+56(SB)/4, $0x07800680
+DATA constantsAVX512<>+60(SB)/4, $0x09800880
+DATA constantsAVX512<>+64(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+68(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+72(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+76(SB)/4, $0xbfffbfff
+DATA constantsAVX512<>+80(SB)/4, $0x00007fff
+DATA constantsAVX512<>+84(SB)/4, $0x00010000
+DATA constantsAVX512<>+88(SB)/4, $0x00000001
+DATA constantsAVX512<>+92(SB)/4, $0x00030001
+DATA constantsAVX512<>+96(SB)/4, $0x00070005
+DATA constantsAVX512<>+100(SB)/4, $0x000b0009
+DATA constantsAVX512<>+104(SB)/4, $0x000f000d
+DATA constantsAVX512<>+108(SB)/4, $0x00130011
+DATA constantsAVX512<>+112(SB)/4, $0x00170015
+DATA constantsAVX512<>+116(SB)/4, $0x001b0019
+DATA constantsAVX512<>+120(SB)/4, $0x001f001d
+DATA constantsAVX512<>+124(SB)/4, $0x00230021
+DATA constantsAVX512<>+128(SB)/4, $0x00270025
+DATA constantsAVX512<>+132(SB)/4, $0x002b0029
+DATA constantsAVX512<>+136(SB)/4, $0x002f002d
+DATA constantsAVX512<>+140(SB)/4, $0x00330031
+DATA constantsAVX512<>+144(SB)/4, $0x00370035
+DATA constantsAVX512<>+148(SB)/4, $0x003b0039
+DATA constantsAVX512<>+152(SB)/4, $0x003f003d
+DATA constantsAVX512<>+156(SB)/4, $0x0000007f
+DATA constantsAVX512<>+160(SB)/4, $0x3c000000
+DATA constantsAVX512<>+164(SB)/4, $0x40000000
+DATA constantsAVX512<>+168(SB)/4, $0xbc800000
+DATA constantsAVX512<>+172(SB)/4, $0x80000000
+DATA constantsAVX512<>+176(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+180(SB)/4, $0x00000000
+DATA constantsAVX512<>+184(SB)/4, $0x3f000000
+DATA constantsAVX512<>+188(SB)/4, $0x3f800000
+DATA constantsAVX512<>+192(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+196(SB)/4, $0x40000000
+DATA constantsAVX512<>+200(SB)/4, $0x40400000
+DATA constantsAVX512<>+204(SB)/4, $0x40800000
+DATA constantsAVX512<>+208(SB)/4, $0x40c00000
+DATA constantsAVX512<>+212(SB)/4, $0x80000000
+DATA constantsAVX512<>+216(SB)/4, $0xbf000000
+DATA constantsAVX512<>+220(SB)/4, $0xbf800000
+DATA constantsAVX512<>+224(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+228(SB)/4, $0xc0000000
+DATA constantsAVX512<>+232(SB)/4, $0xc0400000
+DATA constantsAVX512<>+236(SB)/4, $0xc0800000
+DATA constantsAVX512<>+240(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+244(SB)/4, $0x00000000
+DATA constantsAVX512<>+248(SB)/4, $0x00000004
+DATA constantsAVX512<>+252(SB)/4, $0x00000000
+DATA constantsAVX512<>+256(SB)/4, $0x00000004
+DATA constantsAVX512<>+260(SB)/4, $0x00000000
+DATA constantsAVX512<>+264(SB)/4, $0x00000004
+DATA constantsAVX512<>+268(SB)/4, $0x00000000
+DATA constantsAVX512<>+272(SB)/4, $0x00000004
+DATA constantsAVX512<>+276(SB)/4, $0x00000000
+DATA constantsAVX512<>+280(SB)/4, $0x00000004
+DATA constantsAVX512<>+284(SB)/4, $0x00000000
+DATA constantsAVX512<>+288(SB)/4, $0x00000004
+DATA constantsAVX512<>+292(SB)/4, $0x00000000
+DATA constantsAVX512<>+296(SB)/4, $0x00000004
+DATA constantsAVX512<>+300(SB)/4, $0x00000000
+DATA constantsAVX512<>+304(SB)/4, $0x00000004
+DATA constantsAVX512<>+308(SB)/4, $0x00000000
+DATA constantsAVX512<>+312(SB)/4, $0x00000000
+DATA constantsAVX512<>+316(SB)/4, $0x00000001
+DATA constantsAVX512<>+320(SB)/4, $0x00000001
+DATA constantsAVX512<>+324(SB)/4, $0x00000002
+DATA constantsAVX512<>+328(SB)/4, $0x00000002
+DATA constantsAVX512<>+332(SB)/4, $0x00000003
+DATA constantsAVX512<>+336(SB)/4, $0x00000003
+DATA constantsAVX512<>+340(SB)/4, $0x00000004
+DATA constantsAVX512<>+344(SB)/4, $0x00000004
+DATA constantsAVX512<>+348(SB)/4, $0x00000005
+DATA constantsAVX512<>+352(SB)/4, $0x00000005
+DATA constantsAVX512<>+356(SB)/4, $0x00000006
+DATA constantsAVX512<>+360(SB)/4, $0x00000006
+DATA constantsAVX512<>+364(SB)/4, $0x00000007
+DATA constantsAVX512<>+368(SB)/4, $0x00000007
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $372

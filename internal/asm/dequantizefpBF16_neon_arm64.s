@@ -8,80 +8,76 @@
 
 TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x43800000, V29 0x7fc00000, V28 0xbf80bf80, V27 0x3f803f80, V26 0x7e007e00, V25 0x10000, V24 0x7fff
-	// per group: V0 scale, V1 Ordered, V23 Select
-	// vector registers in use at once: 14
+	// per call: V15 0x43800000, V14 0x80808080, V13 0xffffffff, V12 0xbfffbfff, V11 0x10000, V10 0x7fff
+	// per group: V9 scale, V8 Mul, V0 Sub, V0 Ordered, V7 Select
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $1132462080, R16
-	VDUP R16, V30.S4
-	MOVD $2143289344, R16
-	VDUP R16, V29.S4
-	MOVD $3212885888, R16
-	VDUP R16, V28.S4
-	MOVD $1065369472, R16
-	VDUP R16, V27.S4
-	MOVD $2113961472, R16
-	VDUP R16, V26.S4
+	VDUP R16, V15.S4
+	MOVD $2155905152, R16
+	VDUP R16, V14.S4
+	MOVD $4294967295, R16
+	VDUP R16, V13.S4
+	MOVD $3221209087, R16
+	VDUP R16, V12.S4
 	MOVD $65536, R16
-	VDUP R16, V25.S4
+	VDUP R16, V11.S4
 	MOVD $32767, R16
-	VDUP R16, V24.S4
+	VDUP R16, V10.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V23.B16
-	VBSL V29.B16, V0.B16, V23.B16
+	VLD1R (R2), [V9.S4]
+	WORD $0x6e2fdd28 // fmul v8.4s, v9.4s, v15.4s
+	WORD $0x4ea8d500 // fsub v0.4s, v8.4s, v8.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VMOV V0.B16, V7.B16
+	VBSL V13.B16, V14.B16, V7.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
+	VORR V7.B16, V0.B16, V0.B16
+	VCMEQ V13.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	FMOVQ (R1), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V2.B16
-	VCMEQ V27.H8, V2.H8, V2.H8
-	VAND V26.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	VCMTST V25.S4, V2.S4, V3.S4
-	VSUB V3.S4, V24.S4, V3.S4
-	VCMTST V25.S4, V1.S4, V4.S4
-	VSUB V4.S4, V24.S4, V4.S4
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	VCMTST V11.S4, V2.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	VCMTST V11.S4, V1.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V1.B16
-	VCMEQ V27.H8, V1.H8, V1.H8
-	VAND V26.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
-	VCMTST V25.S4, V1.S4, V2.S4
-	VSUB V2.S4, V24.S4, V2.S4
-	VCMTST V25.S4, V0.S4, V3.S4
-	VSUB V3.S4, V24.S4, V3.S4
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	VCMTST V11.S4, V0.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
+groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -110,53 +106,49 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
+	VORR V7.B16, V0.B16, V0.B16
+	VCMEQ V13.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	FMOVQ 48(RSP), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V2.B16
-	VCMEQ V27.H8, V2.H8, V2.H8
-	VAND V26.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	WORD $0x6e37dc42 // fmul v2.4s, v2.4s, v23.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
 	CMP $5, R3
 	BLT grouptailnarrow
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
 	CMP $9, R3
 	BLT grouptailnarrow
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V3.B16
-	VCMEQ V27.H8, V3.H8, V3.H8
-	VAND V26.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
-	WORD $0x6e37dc63 // fmul v3.4s, v3.4s, v23.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
 	CMP $13, R3
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 grouptailnarrow:
-	VCMTST V25.S4, V2.S4, V4.S4
-	VSUB V4.S4, V24.S4, V4.S4
-	VCMTST V25.S4, V1.S4, V5.S4
-	VSUB V5.S4, V24.S4, V5.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	VCMTST V11.S4, V1.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V25.S4, V3.S4, V1.S4
-	VSUB V1.S4, V24.S4, V1.S4
-	VCMTST V25.S4, V0.S4, V2.S4
-	VSUB V2.S4, V24.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V0.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -187,59 +179,66 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	FMOVQ (R2), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4ea0d401 // fsub v1.4s, v0.4s, v0.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V13.B16, V14.B16, V1.B16
+	FMOVQ 16(R2), F2
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V13.B16, V14.B16, V3.B16
+	FMOVQ 32(R2), F4
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V13.B16, V14.B16, V5.B16
+	FMOVQ 48(R2), F6
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V13.B16, V14.B16, V7.B16
+	FMOVQ (R1), F8
+	VORR V1.B16, V8.B16, V8.B16
+	VORR V3.B16, V8.B16, V8.B16
+	VORR V5.B16, V8.B16, V8.B16
+	VORR V7.B16, V8.B16, V8.B16
+	VCMEQ V13.B16, V8.B16, V8.B16
+	VCMTST V8.S4, V8.S4, V8.S4
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS lanerare
+	FMOVQ (R1), F1
+	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
+	VSHL $7, V3.H8, V3.H8
+	VAND V12.B16, V3.B16, V3.B16
+	WORD $0x0e217865 // fcvtl v5.4s, v3.4h
+	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	VCMTST V11.S4, V5.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e624065 // addhn2 v5.8h, v3.4s, v2.4s
+	FMOVQ F5, (R0)
+	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V2.B16
-	VCMEQ V27.H8, V2.H8, V2.H8
-	VAND V26.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V29.B16, V3.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	VAND V12.B16, V1.B16, V1.B16
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 16(R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V29.B16, V3.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	VCMTST V25.S4, V2.S4, V3.S4
-	VSUB V3.S4, V24.S4, V3.S4
-	VCMTST V25.S4, V1.S4, V4.S4
-	VSUB V4.S4, V24.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V1.B16
-	VCMEQ V27.H8, V1.H8, V1.H8
-	VAND V26.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V29.B16, V2.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V29.B16, V2.B16, V3.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VCMTST V25.S4, V1.S4, V2.S4
-	VSUB V2.S4, V24.S4, V2.S4
-	VCMTST V25.S4, V0.S4, V3.S4
-	VSUB V3.S4, V24.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	VCMTST V11.S4, V0.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 16(R0)
+laneback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -293,66 +292,73 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	VSHL $7, V1.H8, V1.H8
-	VAND V28.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V2.B16
-	VCMEQ V27.H8, V2.H8, V2.H8
-	VAND V26.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V29.B16, V3.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4ea0d401 // fsub v1.4s, v0.4s, v0.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V13.B16, V14.B16, V1.B16
+	FMOVQ 80(RSP), F2
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V13.B16, V14.B16, V3.B16
+	FMOVQ 96(RSP), F4
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V13.B16, V14.B16, V5.B16
+	FMOVQ 112(RSP), F6
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V13.B16, V14.B16, V7.B16
+	FMOVQ 48(RSP), F8
+	VORR V1.B16, V8.B16, V8.B16
+	VORR V3.B16, V8.B16, V8.B16
+	VORR V5.B16, V8.B16, V8.B16
+	VORR V7.B16, V8.B16, V8.B16
+	VCMEQ V13.B16, V8.B16, V8.B16
+	VCMTST V8.S4, V8.S4, V8.S4
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS lanetailrare
+	FMOVQ 48(RSP), F1
+	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
+	VSHL $7, V3.H8, V3.H8
+	VAND V12.B16, V3.B16, V3.B16
+	WORD $0x0e217865 // fcvtl v5.4s, v3.4h
+	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V29.B16, V3.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V28.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V3.B16
-	VCMEQ V27.H8, V3.H8, V3.H8
-	VAND V26.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3edc63 // fmul v3.4s, v3.4s, v30.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V29.B16, V4.B16, V5.B16
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V12.B16, V1.B16, V1.B16
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 112(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V29.B16, V4.B16, V5.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 lanetailnarrow:
-	VCMTST V25.S4, V2.S4, V4.S4
-	VSUB V4.S4, V24.S4, V4.S4
-	VCMTST V25.S4, V1.S4, V5.S4
-	VSUB V5.S4, V24.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V25.S4, V3.S4, V1.S4
-	VSUB V1.S4, V24.S4, V1.S4
-	VCMTST V25.S4, V0.S4, V2.S4
-	VSUB V2.S4, V24.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V11.S4, V5.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
+	WORD $0x4e644065 // addhn2 v5.8h, v3.4s, v4.4s
+	FMOVQ F5, 16(RSP)
+	VCMTST V11.S4, V0.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
+	FMOVQ F0, 32(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -373,23 +379,413 @@ piece19:
 piece20:
 laneend:
 	RET
+grouprare:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VAND V3.B16, V2.B16, V4.B16
+	VCMEQ V3.S4, V4.S4, V5.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V4.S4, V4.S4
+	MOVD $1006632960, R16
+	VDUP R16, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
+	MOVD $1073741824, R16
+	VDUP R16, V16.S4
+	MOVD $3162505216, R16
+	VDUP R16, V17.S4
+	VMOV V17.B16, V18.B16
+	VFMLA V16.S4, V4.S4, V18.S4
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	MOVD $2147483648, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V18.B16, V2.B16, V5.B16
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	VUXTL2 V1.H8, V1.S4
+	VAND V3.B16, V1.B16, V18.B16
+	VCMEQ V3.S4, V18.S4, V19.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V18.S4, V18.S4
+	VADD V6.S4, V18.S4, V18.S4
+	VMOV V17.B16, V20.B16
+	VFMLA V16.S4, V18.S4, V20.S4
+	WORD $0x4eb2f694 // fmin v20.4s, v20.4s, v18.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	VBSL V20.B16, V2.B16, V19.B16
+	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
+	MOVD $2143289344, R16
+	VDUP R16, V1.S4
+	WORD $0x4e25e4b2 // fcmeq v18.4s, v5.4s, v5.4s
+	VBSL V1.B16, V5.B16, V18.B16
+	VCMTST V11.S4, V18.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
+	WORD $0x4e33e674 // fcmeq v20.4s, v19.4s, v19.4s
+	VBSL V1.B16, V19.B16, V20.B16
+	VCMTST V11.S4, V20.S4, V19.S4
+	VSUB V19.S4, V10.S4, V19.S4
+	WORD $0x0e654252 // addhn v18.4h, v18.4s, v5.4s
+	WORD $0x4e734292 // addhn2 v18.8h, v20.4s, v19.4s
+	FMOVQ F18, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V5.S4
+	VAND V3.B16, V5.B16, V18.B16
+	VCMEQ V3.S4, V18.S4, V19.S4
+	VSHL $24, V5.S4, V5.S4
+	VSHL $20, V18.S4, V18.S4
+	VADD V6.S4, V18.S4, V18.S4
+	VMOV V17.B16, V20.B16
+	VFMLA V16.S4, V18.S4, V20.S4
+	WORD $0x4eb2f694 // fmin v20.4s, v20.4s, v18.4s
+	VAND V4.B16, V5.B16, V5.B16
+	VORR V5.B16, V20.B16, V20.B16
+	VBSL V20.B16, V2.B16, V19.B16
+	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
+	VUXTL2 V0.H8, V0.S4
+	VAND V3.B16, V0.B16, V5.B16
+	VCMEQ V3.S4, V5.S4, V3.S4
+	VSHL $24, V0.S4, V0.S4
+	VSHL $20, V5.S4, V5.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VFMLA V16.S4, V5.S4, V17.S4
+	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
+	VAND V4.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	VBSL V17.B16, V2.B16, V3.B16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V1.B16, V19.B16, V0.B16
+	VCMTST V11.S4, V0.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V4.B16
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e614080 // addhn2 v0.8h, v4.4s, v1.4s
+	FMOVQ F0, 16(R0)
+	B groupback
+grouptailrare:
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VAND V3.B16, V2.B16, V4.B16
+	VCMEQ V3.S4, V4.S4, V5.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V4.S4, V4.S4
+	MOVD $1006632960, R16
+	VDUP R16, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
+	MOVD $1073741824, R16
+	VDUP R16, V16.S4
+	MOVD $3162505216, R16
+	VDUP R16, V17.S4
+	VMOV V17.B16, V18.B16
+	VFMLA V16.S4, V4.S4, V18.S4
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	MOVD $2147483648, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V18.B16, V2.B16, V5.B16
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	CMP $5, R3
+	BLT grouptailrarenarrow
+	VUXTL2 V1.H8, V1.S4
+	VAND V3.B16, V1.B16, V18.B16
+	VCMEQ V3.S4, V18.S4, V19.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V18.S4, V18.S4
+	VADD V6.S4, V18.S4, V18.S4
+	VMOV V17.B16, V20.B16
+	VFMLA V16.S4, V18.S4, V20.S4
+	WORD $0x4eb2f694 // fmin v20.4s, v20.4s, v18.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	VBSL V20.B16, V2.B16, V19.B16
+	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
+	CMP $9, R3
+	BLT grouptailrarenarrow
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	VAND V3.B16, V1.B16, V18.B16
+	VCMEQ V3.S4, V18.S4, V20.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V18.S4, V18.S4
+	VADD V6.S4, V18.S4, V18.S4
+	VMOV V17.B16, V21.B16
+	VFMLA V16.S4, V18.S4, V21.S4
+	WORD $0x4eb2f6b5 // fmin v21.4s, v21.4s, v18.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V21.B16, V21.B16
+	VBSL V21.B16, V2.B16, V20.B16
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	CMP $13, R3
+	BLT grouptailrarenarrow
+	VUXTL2 V0.H8, V0.S4
+	VAND V3.B16, V0.B16, V1.B16
+	VCMEQ V3.S4, V1.S4, V3.S4
+	VSHL $24, V0.S4, V0.S4
+	VSHL $20, V1.S4, V1.S4
+	VADD V6.S4, V1.S4, V1.S4
+	VFMLA V16.S4, V1.S4, V17.S4
+	WORD $0x4ea1f631 // fmin v17.4s, v17.4s, v1.4s
+	VAND V4.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	VBSL V17.B16, V2.B16, V3.B16
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+grouptailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V1.B16
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x4e33e664 // fcmeq v4.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V4.B16
+	VCMTST V11.S4, V4.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V1.B16
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V4.B16
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	VUXTL V1.B8, V2.H8
+	VUXTL V2.H4, V3.S4
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V3.B16, V5.B16
+	VCMEQ V4.S4, V5.S4, V6.S4
+	VSHL $24, V3.S4, V3.S4
+	VSHL $20, V5.S4, V5.S4
+	MOVD $1006632960, R16
+	VDUP R16, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	MOVD $1073741824, R16
+	VDUP R16, V8.S4
+	MOVD $3162505216, R16
+	VDUP R16, V9.S4
+	VMOV V9.B16, V16.B16
+	VFMLA V8.S4, V5.S4, V16.S4
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	MOVD $2147483648, R16
+	VDUP R16, V5.S4
+	VAND V5.B16, V3.B16, V3.B16
+	VORR V3.B16, V16.B16, V16.B16
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V16.B16, V3.B16, V6.B16
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	FMOVQ 16(R2), F0
+	VUXTL2 V2.H8, V2.S4
+	VAND V4.B16, V2.B16, V16.B16
+	VCMEQ V4.S4, V16.S4, V17.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V16.S4, V16.S4
+	VADD V7.S4, V16.S4, V16.S4
+	VMOV V9.B16, V18.B16
+	VFMLA V8.S4, V16.S4, V18.S4
+	WORD $0x4eb0f652 // fmin v18.4s, v18.4s, v16.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	VBSL V18.B16, V3.B16, V17.B16
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e26e4c2 // fcmeq v2.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V2.B16
+	VCMTST V11.S4, V2.S4, V6.S4
+	VSUB V6.S4, V10.S4, V6.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V11.S4, V16.S4, V17.S4
+	VSUB V17.S4, V10.S4, V17.S4
+	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
+	WORD $0x4e714202 // addhn2 v2.8h, v16.4s, v17.4s
+	FMOVQ F2, (R0)
+	FMOVQ 32(R2), F2
+	VUXTL2 V1.B16, V1.H8
+	VUXTL V1.H4, V6.S4
+	VAND V4.B16, V6.B16, V16.B16
+	VCMEQ V4.S4, V16.S4, V17.S4
+	VSHL $24, V6.S4, V6.S4
+	VSHL $20, V16.S4, V16.S4
+	VADD V7.S4, V16.S4, V16.S4
+	VMOV V9.B16, V18.B16
+	VFMLA V8.S4, V16.S4, V18.S4
+	WORD $0x4eb0f652 // fmin v18.4s, v18.4s, v16.4s
+	VAND V5.B16, V6.B16, V6.B16
+	VORR V6.B16, V18.B16, V18.B16
+	VBSL V18.B16, V3.B16, V17.B16
+	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
+	FMOVQ 48(R2), F2
+	VUXTL2 V1.H8, V1.S4
+	VAND V4.B16, V1.B16, V6.B16
+	VCMEQ V4.S4, V6.S4, V4.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V6.S4, V6.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VFMLA V8.S4, V6.S4, V9.S4
+	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
+	VAND V5.B16, V1.B16, V1.B16
+	VORR V1.B16, V9.B16, V9.B16
+	VBSL V9.B16, V3.B16, V4.B16
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V1.B16
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x4e24e483 // fcmeq v3.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V3.B16
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
+	FMOVQ F1, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	FMOVQ 48(RSP), F1
+	VUXTL V1.B8, V2.H8
+	VUXTL V2.H4, V3.S4
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V3.B16, V5.B16
+	VCMEQ V4.S4, V5.S4, V6.S4
+	VSHL $24, V3.S4, V3.S4
+	VSHL $20, V5.S4, V5.S4
+	MOVD $1006632960, R16
+	VDUP R16, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	MOVD $1073741824, R16
+	VDUP R16, V8.S4
+	MOVD $3162505216, R16
+	VDUP R16, V9.S4
+	VMOV V9.B16, V16.B16
+	VFMLA V8.S4, V5.S4, V16.S4
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	MOVD $2147483648, R16
+	VDUP R16, V5.S4
+	VAND V5.B16, V3.B16, V3.B16
+	VORR V3.B16, V16.B16, V16.B16
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V16.B16, V3.B16, V6.B16
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	CMP $5, R3
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	VUXTL2 V2.H8, V2.S4
+	VAND V4.B16, V2.B16, V16.B16
+	VCMEQ V4.S4, V16.S4, V17.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V16.S4, V16.S4
+	VADD V7.S4, V16.S4, V16.S4
+	VMOV V9.B16, V18.B16
+	VFMLA V8.S4, V16.S4, V18.S4
+	WORD $0x4eb0f652 // fmin v18.4s, v18.4s, v16.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	VBSL V18.B16, V3.B16, V17.B16
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
+	CMP $9, R3
+	BLT lanetailrarenarrow
+	FMOVQ 96(RSP), F0
+	VUXTL2 V1.B16, V1.H8
+	VUXTL V1.H4, V2.S4
+	VAND V4.B16, V2.B16, V16.B16
+	VCMEQ V4.S4, V16.S4, V18.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V16.S4, V16.S4
+	VADD V7.S4, V16.S4, V16.S4
+	VMOV V9.B16, V19.B16
+	VFMLA V8.S4, V16.S4, V19.S4
+	WORD $0x4eb0f673 // fmin v19.4s, v19.4s, v16.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V19.B16, V19.B16
+	VBSL V19.B16, V3.B16, V18.B16
+	WORD $0x6e20de52 // fmul v18.4s, v18.4s, v0.4s
+	CMP $13, R3
+	BLT lanetailrarenarrow
+	FMOVQ 112(RSP), F0
+	VUXTL2 V1.H8, V1.S4
+	VAND V4.B16, V1.B16, V2.B16
+	VCMEQ V4.S4, V2.S4, V4.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V2.S4, V2.S4
+	VADD V7.S4, V2.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V9.S4
+	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
+	VAND V5.B16, V1.B16, V1.B16
+	VORR V1.B16, V9.B16, V9.B16
+	VBSL V9.B16, V3.B16, V4.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+lanetailrarenarrow:
+	MOVD $2143289344, R16
+	VDUP R16, V0.S4
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V0.B16, V6.B16, V1.B16
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V3.B16
+	VCMTST V11.S4, V3.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e654061 // addhn2 v1.8h, v3.4s, v5.4s
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V1.B16
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x4e24e483 // fcmeq v3.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V3.B16
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
+	FMOVQ F1, 32(RSP)
+	B lanetailback
 
 // func DequantizeFpE5M2BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
 TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V29 0x10000, V28 0x7fff
-	// per group: V0 scale, V1 Ordered, V27 Select
+	// per call: V15 0x7fc00000, V14 0x10000, V13 0x7fff
+	// per group: V0 scale, V1 Ordered, V12 Select
 	// vector registers in use at once: 10
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $65536, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $32767, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -397,8 +793,8 @@ TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $120-48
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V27.B16
-	VBSL V30.B16, V0.B16, V27.B16
+	VMOV V1.B16, V12.B16
+	VBSL V15.B16, V0.B16, V12.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
@@ -406,25 +802,25 @@ grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	VCMTST V29.S4, V2.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
-	VCMTST V29.S4, V1.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	VCMTST V14.S4, V2.S4, V3.S4
+	VSUB V3.S4, V13.S4, V3.S4
+	VCMTST V14.S4, V1.S4, V4.S4
+	VSUB V4.S4, V13.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
-	VCMTST V29.S4, V0.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	VCMTST V14.S4, V1.S4, V2.S4
+	VSUB V2.S4, V13.S4, V2.S4
+	VCMTST V14.S4, V0.S4, V3.S4
+	VSUB V3.S4, V13.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -458,32 +854,32 @@ piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	CMP $5, R3
 	BLT grouptailnarrow
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	CMP $9, R3
 	BLT grouptailnarrow
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	CMP $13, R3
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 grouptailnarrow:
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
-	VCMTST V29.S4, V1.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
+	VCMTST V14.S4, V2.S4, V4.S4
+	VSUB V4.S4, V13.S4, V4.S4
+	VCMTST V14.S4, V1.S4, V5.S4
+	VSUB V5.S4, V13.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V0.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
+	VCMTST V14.S4, V3.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V2.S4
+	VSUB V2.S4, V13.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -517,43 +913,43 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVQ (R1), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V4.B16
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	FMOVQ 16(R2), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V4.B16
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	VCMTST V14.S4, V3.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V2.S4, V4.S4
+	VSUB V4.S4, V13.S4, V4.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	FMOVQ 32(R2), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V3.B16
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R2), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	VCMTST V29.S4, V2.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
-	VCMTST V29.S4, V1.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V3.B16
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VCMTST V29.S4, V1.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
-	VCMTST V29.S4, V0.S4, V3.S4
-	VSUB V3.S4, V28.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	VCMTST V14.S4, V2.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V1.S4, V3.S4
+	VSUB V3.S4, V13.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -607,50 +1003,50 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	FMOVQ 64(RSP), F0
+	FMOVQ 48(RSP), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V4.B16
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 80(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V4.B16
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	FMOVQ 96(RSP), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V5.B16
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	FMOVQ 112(RSP), F0
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V5.B16
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 lanetailnarrow:
-	VCMTST V29.S4, V2.S4, V4.S4
-	VSUB V4.S4, V28.S4, V4.S4
-	VCMTST V29.S4, V1.S4, V5.S4
-	VSUB V5.S4, V28.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V29.S4, V3.S4, V1.S4
-	VSUB V1.S4, V28.S4, V1.S4
-	VCMTST V29.S4, V0.S4, V2.S4
-	VSUB V2.S4, V28.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V14.S4, V3.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V2.S4, V5.S4
+	VSUB V5.S4, V13.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V14.S4, V4.S4, V0.S4
+	VSUB V0.S4, V13.S4, V0.S4
+	VCMTST V14.S4, V1.S4, V2.S4
+	VSUB V2.S4, V13.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -676,21 +1072,21 @@ laneend:
 
 TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7fc00000, V29 table, V28 0xf0f0f0f, V27 0x10000, V26 0x7fff
-	// per group: V0 scale, V1 Ordered, V25 Select
+	// per call: V15 0x7fc00000, V14 table, V13 0xf0f0f0f, V12 0x10000, V11 0x7fff
+	// per group: V0 scale, V1 Ordered, V10 Select
 	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
-	VDUP R16, V30.S4
-	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V29
+	VDUP R16, V15.S4
+	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
 	MOVD $252645135, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -698,38 +1094,38 @@ TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-48
 groups:
 	VLD1R (R2), [V0.S4]
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V25.B16
-	VBSL V30.B16, V0.B16, V25.B16
+	VMOV V1.B16, V10.B16
+	VBSL V15.B16, V0.B16, V10.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVD (R1), F0
-	VAND V28.B16, V0.B16, V1.B16
+	VAND V13.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V29.B16], V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
 	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	VCMTST V27.S4, V2.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V0.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	VCMTST V12.S4, V2.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V0.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
 	FMOVQ F2, (R0)
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -761,38 +1157,38 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVD 48(RSP), F0
-	VAND V28.B16, V0.B16, V1.B16
+	VAND V13.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V29.B16], V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
 	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	CMP $5, R3
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	CMP $9, R3
 	BLT grouptailnarrow
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	CMP $13, R3
 	BLT grouptailnarrow
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 grouptailnarrow:
-	VCMTST V27.S4, V2.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	VCMTST V27.S4, V0.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V0.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -826,47 +1222,47 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	VAND V28.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V29.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	VCMTST V27.S4, V2.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V0.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
-	FMOVQ F2, (R0)
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	FMOVQ (R2), F0
+	FMOVD (R1), F1
+	VAND V13.B16, V1.B16, V2.B16
+	VUSHR $4, V1.B16, V1.B16
+	VZIP1 V1.B16, V2.B16, V2.B16
+	VTBL V2.B16, [V14.B16], V2.B16
+	WORD $0x2e213841 // shll v1.8h, v2.8b, #8
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V4.B16
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	FMOVQ 16(R2), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V30.B16, V2.B16, V3.B16
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V4.B16
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e644023 // addhn2 v3.8h, v1.4s, v4.4s
+	FMOVQ F3, (R0)
+	FMOVQ 32(R2), F0
+	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
+	WORD $0x0e217841 // fcvtl v1.4s, v2.4h
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V3.B16
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	FMOVQ 48(R2), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V3.B16
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	VCMTST V12.S4, V1.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
+	WORD $0x4e634041 // addhn2 v1.8h, v2.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	ADD $64, R2, R2
@@ -920,54 +1316,54 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVD 48(RSP), F0
-	VAND V28.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V29.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	FMOVQ 64(RSP), F0
+	FMOVD 48(RSP), F1
+	VAND V13.B16, V1.B16, V2.B16
+	VUSHR $4, V1.B16, V1.B16
+	VZIP1 V1.B16, V2.B16, V2.B16
+	VTBL V2.B16, [V14.B16], V2.B16
+	WORD $0x2e213841 // shll v1.8h, v2.8b, #8
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V4.B16
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V30.B16, V3.B16, V4.B16
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V4.B16
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	FMOVQ 96(RSP), F0
+	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
+	WORD $0x0e217844 // fcvtl v4.4s, v2.4h
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V5.B16
+	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 112(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V30.B16, V4.B16, V5.B16
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	FMOVQ 112(RSP), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V5.B16
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 lanetailnarrow:
-	VCMTST V27.S4, V2.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	VCMTST V27.S4, V0.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e654023 // addhn2 v3.8h, v1.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e614044 // addhn2 v4.8h, v2.4s, v1.4s
+	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17

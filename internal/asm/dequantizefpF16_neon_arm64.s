@@ -8,63 +8,64 @@
 
 TEXT ·DequantizeFpE4M3F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x43800000, V29 0xbf80bf80, V28 0x3f803f80, V27 0x7e007e00
-	// per group: V26 scale
-	// vector registers in use at once: 8
+	// per call: V15 0x43800000, V14 0x80808080, V13 0xffffffff, V12 0xbfffbfff
+	// per group: V11 scale, V10 Mul, V0 Sub, V0 Ordered, V9 Select
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD $1132462080, R16
-	VDUP R16, V30.S4
-	MOVD $3212885888, R16
-	VDUP R16, V29.S4
-	MOVD $1065369472, R16
-	VDUP R16, V28.S4
-	MOVD $2113961472, R16
-	VDUP R16, V27.S4
+	VDUP R16, V15.S4
+	MOVD $2155905152, R16
+	VDUP R16, V14.S4
+	MOVD $4294967295, R16
+	VDUP R16, V13.S4
+	MOVD $3221209087, R16
+	VDUP R16, V12.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
+	VLD1R (R2), [V11.S4]
+	WORD $0x6e2fdd6a // fmul v10.4s, v11.4s, v15.4s
+	WORD $0x4eaad540 // fsub v0.4s, v10.4s, v10.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VMOV V0.B16, V9.B16
+	VBSL V13.B16, V14.B16, V9.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
+	VORR V9.B16, V0.B16, V0.B16
+	VCMEQ V13.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	FMOVQ (R1), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V29.B16, V1.B16, V1.B16
-	VAND V28.B16, V1.B16, V2.B16
-	VCMEQ V28.H8, V2.H8, V2.H8
-	VAND V27.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
+groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -93,47 +94,43 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
+	VORR V9.B16, V0.B16, V0.B16
+	VCMEQ V13.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	FMOVQ 48(RSP), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V29.B16, V1.B16, V1.B16
-	VAND V28.B16, V1.B16, V2.B16
-	VCMEQ V28.H8, V2.H8, V2.H8
-	VAND V27.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	WORD $0x6e3adc21 // fmul v1.4s, v1.4s, v26.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	WORD $0x6e3adc00 // fmul v0.4s, v0.4s, v26.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -164,43 +161,58 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVQ (R1), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
+	FMOVQ (R2), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4ea0d401 // fsub v1.4s, v0.4s, v0.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V13.B16, V14.B16, V1.B16
+	FMOVQ 16(R2), F2
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V13.B16, V14.B16, V3.B16
+	FMOVQ 32(R2), F4
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V13.B16, V14.B16, V5.B16
+	FMOVQ 48(R2), F6
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V13.B16, V14.B16, V7.B16
+	FMOVQ (R1), F8
+	VORR V1.B16, V8.B16, V8.B16
+	VORR V3.B16, V8.B16, V8.B16
+	VORR V5.B16, V8.B16, V8.B16
+	VORR V7.B16, V8.B16, V8.B16
+	VCMEQ V13.B16, V8.B16, V8.B16
+	VCMTST V8.S4, V8.S4, V8.S4
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS lanerare
+	FMOVQ (R1), F1
+	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
+	VSHL $7, V3.H8, V3.H8
+	VAND V12.B16, V3.B16, V3.B16
+	WORD $0x0e217865 // fcvtl v5.4s, v3.4h
+	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e216865 // fcvtn2 v5.8h, v3.4s
+	FMOVQ F5, (R0)
+	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V29.B16, V1.B16, V1.B16
-	VAND V28.B16, V1.B16, V2.B16
-	VCMEQ V28.H8, V2.H8, V2.H8
-	VAND V27.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	FMOVQ (R2), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VAND V12.B16, V1.B16, V1.B16
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 16(R2), F3
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 32(R2), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 48(R2), F2
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
+	FMOVQ F0, 16(R0)
+laneback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -254,52 +266,67 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVQ 48(RSP), F0
-	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
-	VSHL $7, V1.H8, V1.H8
-	VAND V29.B16, V1.B16, V1.B16
-	VAND V28.B16, V1.B16, V2.B16
-	VCMEQ V28.H8, V2.H8, V2.H8
-	VAND V27.B16, V2.B16, V2.B16
-	VORR V2.B16, V1.B16, V1.B16
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4ea0d401 // fsub v1.4s, v0.4s, v0.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V13.B16, V14.B16, V1.B16
+	FMOVQ 80(RSP), F2
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	VBSL V13.B16, V14.B16, V3.B16
+	FMOVQ 96(RSP), F4
+	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
+	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
+	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
+	VBSL V13.B16, V14.B16, V5.B16
+	FMOVQ 112(RSP), F6
+	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
+	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
+	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
+	VBSL V13.B16, V14.B16, V7.B16
+	FMOVQ 48(RSP), F8
+	VORR V1.B16, V8.B16, V8.B16
+	VORR V3.B16, V8.B16, V8.B16
+	VORR V5.B16, V8.B16, V8.B16
+	VORR V7.B16, V8.B16, V8.B16
+	VCMEQ V13.B16, V8.B16, V8.B16
+	VCMTST V8.S4, V8.S4, V8.S4
+	WORD $0x6e30f908 // fmaxv s8, v8.4s
+	FCMPS F8, F8
+	BVS lanetailrare
+	FMOVQ 48(RSP), F1
+	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
+	VSHL $7, V3.H8, V3.H8
+	VAND V12.B16, V3.B16, V3.B16
+	WORD $0x0e217865 // fcvtl v5.4s, v3.4h
+	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V29.B16, V0.B16, V0.B16
-	VAND V28.B16, V0.B16, V1.B16
-	VCMEQ V28.H8, V1.H8, V1.H8
-	VAND V27.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
+	VSHL $7, V1.H8, V1.H8
+	VAND V12.B16, V1.B16, V1.B16
+	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 lanetailnarrow:
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -320,13 +347,335 @@ piece19:
 piece20:
 laneend:
 	RET
+grouprare:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VAND V3.B16, V2.B16, V4.B16
+	VCMEQ V3.S4, V4.S4, V5.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V4.S4, V4.S4
+	MOVD $1006632960, R16
+	VDUP R16, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
+	MOVD $1073741824, R16
+	VDUP R16, V7.S4
+	MOVD $3162505216, R16
+	VDUP R16, V8.S4
+	VMOV V8.B16, V16.B16
+	VFMLA V7.S4, V4.S4, V16.S4
+	WORD $0x4ea4f610 // fmin v16.4s, v16.4s, v4.4s
+	MOVD $2147483648, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V16.B16, V2.B16, V5.B16
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	VUXTL2 V1.H8, V1.S4
+	VAND V3.B16, V1.B16, V16.B16
+	VCMEQ V3.S4, V16.S4, V17.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V16.S4, V16.S4
+	VADD V6.S4, V16.S4, V16.S4
+	VMOV V8.B16, V18.B16
+	VFMLA V7.S4, V16.S4, V18.S4
+	WORD $0x4eb0f652 // fmin v18.4s, v18.4s, v16.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V18.B16, V18.B16
+	VBSL V18.B16, V2.B16, V17.B16
+	WORD $0x6e2bde31 // fmul v17.4s, v17.4s, v11.4s
+	WORD $0x4e216a25 // fcvtn2 v5.8h, v17.4s
+	FMOVQ F5, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	VAND V3.B16, V1.B16, V5.B16
+	VCMEQ V3.S4, V5.S4, V16.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V5.S4, V5.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VMOV V8.B16, V17.B16
+	VFMLA V7.S4, V5.S4, V17.S4
+	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	VBSL V17.B16, V2.B16, V16.B16
+	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	VUXTL2 V0.H8, V0.S4
+	VAND V3.B16, V0.B16, V1.B16
+	VCMEQ V3.S4, V1.S4, V3.S4
+	VSHL $24, V0.S4, V0.S4
+	VSHL $20, V1.S4, V1.S4
+	VADD V6.S4, V1.S4, V1.S4
+	VFMLA V7.S4, V1.S4, V8.S4
+	WORD $0x4ea1f508 // fmin v8.4s, v8.4s, v1.4s
+	VAND V4.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+	VBSL V8.B16, V2.B16, V3.B16
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e216870 // fcvtn2 v16.8h, v3.4s
+	FMOVQ F16, 16(R0)
+	B groupback
+grouptailrare:
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VUXTL V1.H4, V2.S4
+	MOVD $127, R16
+	VDUP R16, V3.S4
+	VAND V3.B16, V2.B16, V4.B16
+	VCMEQ V3.S4, V4.S4, V5.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V4.S4, V4.S4
+	MOVD $1006632960, R16
+	VDUP R16, V6.S4
+	VADD V6.S4, V4.S4, V4.S4
+	MOVD $1073741824, R16
+	VDUP R16, V7.S4
+	MOVD $3162505216, R16
+	VDUP R16, V8.S4
+	VMOV V8.B16, V16.B16
+	VFMLA V7.S4, V4.S4, V16.S4
+	WORD $0x4ea4f610 // fmin v16.4s, v16.4s, v4.4s
+	MOVD $2147483648, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V16.B16, V2.B16, V5.B16
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	FMOVD F5, 16(RSP)
+	CMP $5, R3
+	BLT grouptailrarenarrow
+	VUXTL2 V1.H8, V1.S4
+	VAND V3.B16, V1.B16, V5.B16
+	VCMEQ V3.S4, V5.S4, V16.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V5.S4, V5.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VMOV V8.B16, V17.B16
+	VFMLA V7.S4, V5.S4, V17.S4
+	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	VBSL V17.B16, V2.B16, V16.B16
+	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 24(RSP)
+	CMP $9, R3
+	BLT grouptailrarenarrow
+	VUXTL2 V0.B16, V0.H8
+	VUXTL V0.H4, V1.S4
+	VAND V3.B16, V1.B16, V5.B16
+	VCMEQ V3.S4, V5.S4, V16.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V5.S4, V5.S4
+	VADD V6.S4, V5.S4, V5.S4
+	VMOV V8.B16, V17.B16
+	VFMLA V7.S4, V5.S4, V17.S4
+	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	VBSL V17.B16, V2.B16, V16.B16
+	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 32(RSP)
+	CMP $13, R3
+	BLT grouptailrarenarrow
+	VUXTL2 V0.H8, V0.S4
+	VAND V3.B16, V0.B16, V1.B16
+	VCMEQ V3.S4, V1.S4, V3.S4
+	VSHL $24, V0.S4, V0.S4
+	VSHL $20, V1.S4, V1.S4
+	VADD V6.S4, V1.S4, V1.S4
+	VFMLA V7.S4, V1.S4, V8.S4
+	WORD $0x4ea1f508 // fmin v8.4s, v8.4s, v1.4s
+	VAND V4.B16, V0.B16, V0.B16
+	VORR V0.B16, V8.B16, V8.B16
+	VBSL V8.B16, V2.B16, V3.B16
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 40(RSP)
+grouptailrarenarrow:
+	B grouptailback
+lanerare:
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	VUXTL V1.B8, V2.H8
+	VUXTL V2.H4, V3.S4
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V3.B16, V5.B16
+	VCMEQ V4.S4, V5.S4, V6.S4
+	VSHL $24, V3.S4, V3.S4
+	VSHL $20, V5.S4, V5.S4
+	MOVD $1006632960, R16
+	VDUP R16, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	MOVD $1073741824, R16
+	VDUP R16, V8.S4
+	MOVD $3162505216, R16
+	VDUP R16, V9.S4
+	VMOV V9.B16, V10.B16
+	VFMLA V8.S4, V5.S4, V10.S4
+	WORD $0x4ea5f54a // fmin v10.4s, v10.4s, v5.4s
+	MOVD $2147483648, R16
+	VDUP R16, V5.S4
+	VAND V5.B16, V3.B16, V3.B16
+	VORR V3.B16, V10.B16, V10.B16
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V10.B16, V3.B16, V6.B16
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVQ 16(R2), F0
+	VUXTL2 V2.H8, V2.S4
+	VAND V4.B16, V2.B16, V10.B16
+	VCMEQ V4.S4, V10.S4, V11.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V10.S4, V10.S4
+	VADD V7.S4, V10.S4, V10.S4
+	VMOV V9.B16, V16.B16
+	VFMLA V8.S4, V10.S4, V16.S4
+	WORD $0x4eaaf610 // fmin v16.4s, v16.4s, v10.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	VBSL V16.B16, V3.B16, V11.B16
+	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
+	WORD $0x4e216966 // fcvtn2 v6.8h, v11.4s
+	FMOVQ F6, (R0)
+	FMOVQ 32(R2), F0
+	VUXTL2 V1.B16, V1.H8
+	VUXTL V1.H4, V2.S4
+	VAND V4.B16, V2.B16, V6.B16
+	VCMEQ V4.S4, V6.S4, V10.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V6.S4, V6.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VMOV V9.B16, V11.B16
+	VFMLA V8.S4, V6.S4, V11.S4
+	WORD $0x4ea6f56b // fmin v11.4s, v11.4s, v6.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V11.B16, V11.B16
+	VBSL V11.B16, V3.B16, V10.B16
+	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVQ 48(R2), F0
+	VUXTL2 V1.H8, V1.S4
+	VAND V4.B16, V1.B16, V2.B16
+	VCMEQ V4.S4, V2.S4, V4.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V2.S4, V2.S4
+	VADD V7.S4, V2.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V9.S4
+	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
+	VAND V5.B16, V1.B16, V1.B16
+	VORR V1.B16, V9.B16, V9.B16
+	VBSL V9.B16, V3.B16, V4.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x4e21688a // fcvtn2 v10.8h, v4.4s
+	FMOVQ F10, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	FMOVQ 48(RSP), F1
+	VUXTL V1.B8, V2.H8
+	VUXTL V2.H4, V3.S4
+	MOVD $127, R16
+	VDUP R16, V4.S4
+	VAND V4.B16, V3.B16, V5.B16
+	VCMEQ V4.S4, V5.S4, V6.S4
+	VSHL $24, V3.S4, V3.S4
+	VSHL $20, V5.S4, V5.S4
+	MOVD $1006632960, R16
+	VDUP R16, V7.S4
+	VADD V7.S4, V5.S4, V5.S4
+	MOVD $1073741824, R16
+	VDUP R16, V8.S4
+	MOVD $3162505216, R16
+	VDUP R16, V9.S4
+	VMOV V9.B16, V10.B16
+	VFMLA V8.S4, V5.S4, V10.S4
+	WORD $0x4ea5f54a // fmin v10.4s, v10.4s, v5.4s
+	MOVD $2147483648, R16
+	VDUP R16, V5.S4
+	VAND V5.B16, V3.B16, V3.B16
+	VORR V3.B16, V10.B16, V10.B16
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V10.B16, V3.B16, V6.B16
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 16(RSP)
+	CMP $5, R3
+	BLT lanetailrarenarrow
+	FMOVQ 80(RSP), F0
+	VUXTL2 V2.H8, V2.S4
+	VAND V4.B16, V2.B16, V6.B16
+	VCMEQ V4.S4, V6.S4, V10.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V6.S4, V6.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VMOV V9.B16, V11.B16
+	VFMLA V8.S4, V6.S4, V11.S4
+	WORD $0x4ea6f56b // fmin v11.4s, v11.4s, v6.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V11.B16, V11.B16
+	VBSL V11.B16, V3.B16, V10.B16
+	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 24(RSP)
+	CMP $9, R3
+	BLT lanetailrarenarrow
+	FMOVQ 96(RSP), F0
+	VUXTL2 V1.B16, V1.H8
+	VUXTL V1.H4, V2.S4
+	VAND V4.B16, V2.B16, V6.B16
+	VCMEQ V4.S4, V6.S4, V10.S4
+	VSHL $24, V2.S4, V2.S4
+	VSHL $20, V6.S4, V6.S4
+	VADD V7.S4, V6.S4, V6.S4
+	VMOV V9.B16, V11.B16
+	VFMLA V8.S4, V6.S4, V11.S4
+	WORD $0x4ea6f56b // fmin v11.4s, v11.4s, v6.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V11.B16, V11.B16
+	VBSL V11.B16, V3.B16, V10.B16
+	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
+	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	FMOVD F10, 32(RSP)
+	CMP $13, R3
+	BLT lanetailrarenarrow
+	FMOVQ 112(RSP), F0
+	VUXTL2 V1.H8, V1.S4
+	VAND V4.B16, V1.B16, V2.B16
+	VCMEQ V4.S4, V2.S4, V4.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V2.S4, V2.S4
+	VADD V7.S4, V2.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V9.S4
+	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
+	VAND V5.B16, V1.B16, V1.B16
+	VORR V1.B16, V9.B16, V9.B16
+	VBSL V9.B16, V3.B16, V4.B16
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 40(RSP)
+lanetailrarenarrow:
+	B lanetailback
 
 // func DequantizeFpE5M2F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
 TEXT ·DequantizeFpE5M2F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: nothing
-	// per group: V30 scale
+	// per group: V15 scale
 	// vector registers in use at once: 4
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
@@ -336,7 +685,7 @@ TEXT ·DequantizeFpE5M2F16NEON(SB), NOSPLIT, $120-48
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V30.S4]
+	VLD1R (R2), [V15.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
@@ -344,18 +693,18 @@ grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
@@ -388,26 +737,26 @@ piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e3edc42 // fmul v2.4s, v2.4s, v30.4s
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3edc21 // fmul v1.4s, v1.4s, v30.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3edc00 // fmul v0.4s, v0.4s, v30.4s
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -441,27 +790,27 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVQ (R1), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVQ 16(R2), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	FMOVQ 32(R2), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ (R2), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVQ 48(R2), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 16(R2), F3
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R2), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F2
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -515,35 +864,35 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVQ 48(RSP), F0
-	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	FMOVQ 64(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	FMOVQ 64(RSP), F0
+	FMOVQ 48(RSP), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	FMOVQ 96(RSP), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	FMOVQ 112(RSP), F0
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -570,44 +919,44 @@ laneend:
 
 TEXT ·DequantizeFpE2M1F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V30 table, V29 0xf0f0f0f
-	// per group: V28 scale
+	// per call: V15 table, V14 0xf0f0f0f
+	// per group: V13 scale
 	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V30
+	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V15
 	MOVD $252645135, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
-	VLD1R (R2), [V28.S4]
+	VLD1R (R2), [V13.S4]
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVD (R1), F0
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V14.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
+	VTBL V1.B16, [V15.B16], V1.B16
 	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
 	FMOVQ F2, (R0)
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R0)
 	ADD $32, R0, R0
@@ -638,32 +987,32 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVD 48(RSP), F0
-	VAND V29.B16, V0.B16, V1.B16
+	VAND V14.B16, V0.B16, V1.B16
 	VUSHR $4, V0.B16, V0.B16
 	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
+	VTBL V1.B16, [V15.B16], V1.B16
 	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x6e3cdc42 // fmul v2.4s, v2.4s, v28.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e3cdc00 // fmul v0.4s, v0.4s, v28.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e3cdc21 // fmul v1.4s, v1.4s, v28.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailnarrow:
@@ -697,31 +1046,31 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVD (R1), F0
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ (R2), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F3
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
-	FMOVQ F2, (R0)
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	FMOVQ 32(R2), F2
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVQ (R2), F0
+	FMOVD (R1), F1
+	VAND V14.B16, V1.B16, V2.B16
+	VUSHR $4, V1.B16, V1.B16
+	VZIP1 V1.B16, V2.B16, V2.B16
+	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x2e213841 // shll v1.8h, v2.8b, #8
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVQ 16(R2), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 48(R2), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R0)
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e216823 // fcvtn2 v3.8h, v1.4s
+	FMOVQ F3, (R0)
+	FMOVQ 32(R2), F0
+	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
+	WORD $0x0e217841 // fcvtl v1.4s, v2.4h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVQ 48(R2), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e216841 // fcvtn2 v1.8h, v2.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	ADD $64, R2, R2
@@ -775,39 +1124,39 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVD 48(RSP), F0
-	VAND V29.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V30.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	FMOVQ 64(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	FMOVQ 64(RSP), F0
+	FMOVD 48(RSP), F1
+	VAND V14.B16, V1.B16, V2.B16
+	VUSHR $4, V1.B16, V1.B16
+	VZIP1 V1.B16, V2.B16, V2.B16
+	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x2e213841 // shll v1.8h, v2.8b, #8
+	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 80(RSP), F2
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
-	CMP $9, R3
-	BLT lanetailnarrow
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 32(RSP)
-	CMP $13, R3
-	BLT lanetailnarrow
+	FMOVQ 80(RSP), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ 112(RSP), F0
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	FMOVD F1, 24(RSP)
+	CMP $9, R3
+	BLT lanetailnarrow
+	FMOVQ 96(RSP), F0
+	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
+	WORD $0x0e217841 // fcvtl v1.4s, v2.4h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R3
+	BLT lanetailnarrow
+	FMOVQ 112(RSP), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17

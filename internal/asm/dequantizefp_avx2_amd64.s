@@ -5,19 +5,19 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·DequantizeFpE4M3AVX2(SB), $288-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x43800000, Y14 0xbf80bf80, Y13 0x3f803f80, Y12 0x7e007e00
-	// per group: Y11 scale
-	// vector registers in use at once: 8
+	// per call: Y15 0xffffffff, Y14 table, Y13 0xbfffbfff
+	// per group: Y12 scale, Y11 Mul, Y0 Sub, Y0 Ordered, Y10 Select
+	// loaded at each use: 0x43800000, 0x80808080, 0x7fc00000, 0x3c000000, 0x40000000
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VMOVUPS      constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+36(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -26,7 +26,13 @@ TEXT ·DequantizeFpE4M3AVX2(SB), $288-48
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VMULPS       Y0, Y12, Y11
+	VSUBPS       Y11, Y11, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y10
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -35,43 +41,46 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPOR      (SI), Y10, Y0
+	VPCMPEQB  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VMOVQ     (SI), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVQ     8(SI), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	VMOVQ     16(SI), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VMOVUPS   Y1, 64(DI)
+	VMOVQ     24(SI), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VMOVUPS   Y1, 96(DI)
+
+groupback:
+	ADDQ $+128, DI
+	ADDQ $+32, SI
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -123,46 +132,48 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPMOVSXBW    128(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPMOVSXBW    144(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
+	VPOR      128(SP), Y10, Y0
+	VPCMPEQB  Y15, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
+	VMOVQ     128(SP), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VMOVUPS   Y1, (SP)
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VMOVQ     136(SP), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VMOVUPS   Y1, 32(SP)
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VMOVQ     144(SP), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VMOVUPS   Y1, 64(SP)
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VMOVQ     152(SP), X0
+	VPSHUFB   X14, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X13, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y11, Y1, Y1
+	VMOVUPS   Y1, 96(SP)
 
 grouptailnarrow:
+grouptailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -251,46 +262,62 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VMULPS       Y0, Y12, Y11
 	VBROADCASTSS 4(DX), Y10
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VMULPS       Y0, Y10, Y9
+	VSUBPS       Y11, Y11, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y8
+	VSUBPS       Y9, Y9, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y7
+	VPOR         Y7, Y8, Y0
+	VPOR         (SI), Y0, Y0
+	VPCMPEQB     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVQ        (SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
 	VMULPS       Y11, Y1, Y1
 	VMOVUPS      Y1, (DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMOVQ        8(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
 	VMOVUPS      Y1, 64(DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VMOVQ        24(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
+	VMOVUPS      Y1, 96(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+128, DI
+	ADDQ $+32, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -306,48 +333,78 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      32(DX), Y1
+	VMOVUPS      (DX), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      64(DX), Y2
+	VSUBPS       Y0, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
+	VBLENDVPS    Y1, Y2, Y15, Y1
+	VMOVUPS      32(DX), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y3
+	VMULPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y2, Y3
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
+	VBLENDVPS    Y3, Y4, Y15, Y3
+	VMOVUPS      64(DX), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y4, Y5
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+44(SB), Y6
+	VBLENDVPS    Y5, Y6, Y15, Y5
+	VMOVUPS      96(DX), Y6
+	VBROADCASTSS constantsAVX2<>+40(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y6, Y6, Y7
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+44(SB), Y8
+	VBLENDVPS    Y7, Y8, Y15, Y7
+	VPOR         Y3, Y1, Y1
+	VPOR         Y7, Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPOR         (SI), Y1, Y1
+	VPCMPEQB     Y15, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVQ        (SI), X1
+	VPSHUFB      X14, X1, X1
+	VPSRAW       $0x01, X1, X3
+	VPAND        X13, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VMOVQ        8(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
 	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y4, Y1, Y1
 	VMOVUPS      Y1, 64(DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VMOVQ        24(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 96(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -483,50 +540,79 @@ piece19:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece20:
-	VPMOVSXBW    128(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	VMOVUPS      160(SP), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VMULPS       Y1, Y0, Y0
+	VSUBPS       Y0, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
+	VBLENDVPS    Y1, Y2, Y15, Y1
+	VMOVUPS      192(SP), Y2
+	VBROADCASTSS constantsAVX2<>+40(SB), Y3
+	VMULPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y2, Y3
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y4
+	VBLENDVPS    Y3, Y4, Y15, Y3
+	VMOVUPS      224(SP), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y4, Y4, Y5
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+44(SB), Y6
+	VBLENDVPS    Y5, Y6, Y15, Y5
+	VMOVUPS      256(SP), Y6
+	VBROADCASTSS constantsAVX2<>+40(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y6, Y6, Y7
+	VCMPPS       $0x07, Y7, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+44(SB), Y8
+	VBLENDVPS    Y7, Y8, Y15, Y7
+	VPOR         Y3, Y1, Y1
+	VPOR         Y7, Y5, Y5
+	VPOR         Y5, Y1, Y1
+	VPOR         128(SP), Y1, Y1
+	VPCMPEQB     Y15, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVQ        128(SP), X1
+	VPSHUFB      X14, X1, X1
+	VPSRAW       $0x01, X1, X3
+	VPAND        X13, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (SP)
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
+	VMOVQ        136(SP), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
-	VPMOVSXBW    144(SP), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMOVUPS      224(SP), Y2
-	VMULPS       Y2, Y1, Y1
+	VMOVQ        144(SP), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y4, Y1, Y1
 	VMOVUPS      Y1, 64(SP)
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
+	VMOVQ        152(SP), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 96(SP)
 
 lanetailnarrow:
+lanetailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX
@@ -606,82 +692,245 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          groupstream
-	JMP          grouptail
+	PREFETCHT0 (SI)(CX*1)
+	VPOR       (SI), Y10, Y0
+	VPCMPEQB   Y15, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VMOVQ      (SI), X0
+	VPSHUFB    X14, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X13, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y11, Y1, Y1
+	VMOVNTPS   Y1, (DI)
+	VMOVQ      8(SI), X0
+	VPSHUFB    X14, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X13, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y11, Y1, Y1
+	VMOVNTPS   Y1, 32(DI)
+	VMOVQ      16(SI), X0
+	VPSHUFB    X14, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X13, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y11, Y1, Y1
+	VMOVNTPS   Y1, 64(DI)
+	VMOVQ      24(SI), X0
+	VPSHUFB    X14, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X13, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y11, Y1, Y1
+	VMOVNTPS   Y1, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VFMADD213PS  Y5, Y2, Y4
+	VMINPS       Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y3, Y0, Y4, Y3
+	VMULPS       Y12, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD213PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y12, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VPMOVZXBD    16(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD213PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y12, Y4, Y4
+	VMOVUPS      Y4, 64(DI)
+	VPMOVZXBD    24(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VFMADD231PS  Y4, Y3, Y5
+	VMINPS       Y5, Y3, Y5
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y1, Y0, Y5, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXBD    128(SP), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VFMADD213PS  Y5, Y2, Y4
+	VMINPS       Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y3, Y0, Y4, Y3
+	VMULPS       Y12, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	CMPQ         BX, $+9
+	JLT          grouptailrarenarrow
+	VPMOVZXBD    136(SP), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD213PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y12, Y4, Y4
+	VMOVUPS      Y4, 32(SP)
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	VPMOVZXBD    144(SP), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD213PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y12, Y4, Y4
+	VMOVUPS      Y4, 64(SP)
+	CMPQ         BX, $+25
+	JLT          grouptailrarenarrow
+	VPMOVZXBD    152(SP), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VFMADD231PS  Y4, Y3, Y5
+	VMINPS       Y5, Y3, Y5
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y1, Y0, Y5, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 96(SP)
+
+grouptailrarenarrow:
+	JMP grouptailback
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VMULPS       Y0, Y12, Y11
 	VBROADCASTSS 4(DX), Y10
-	VPMOVSXBW    (SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
+	VMULPS       Y0, Y10, Y9
+	VSUBPS       Y11, Y11, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y8
+	VSUBPS       Y9, Y9, Y0
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBLENDVPS    Y0, Y1, Y15, Y7
+	VPOR         Y7, Y8, Y0
+	VPOR         (SI), Y0, Y0
+	VPCMPEQB     Y15, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVQ        (SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
 	VMULPS       Y11, Y1, Y1
 	VMOVNTPS     Y1, (DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBW    16(SI), Y0
-	VPSLLW       $0x07, Y0, Y0
-	VPAND        Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPCMPEQW     Y13, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VCVTPH2PS    X0, Y1
-	VMULPS       Y15, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMOVQ        8(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
 	VMOVNTPS     Y1, 64(DI)
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
+	VMOVQ        24(SI), X0
+	VPSHUFB      X14, X0, X0
+	VPSRAW       $0x01, X0, X1
+	VPAND        X13, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y9, Y1, Y1
+	VMOVNTPS     Y1, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
@@ -690,25 +939,252 @@ short2stream:
 	JGE          short2stream
 	JMP          short2end
 
+short2rare:
+	VPMOVZXBD    (SI), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VPCMPEQD     Y1, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VFMADD213PS  Y5, Y2, Y4
+	VMINPS       Y4, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y3, Y0, Y4, Y3
+	VMULPS       Y12, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD213PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y12, Y4, Y4
+	VMOVUPS      Y4, 32(DI)
+	VPMOVZXBD    16(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y4
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y6
+	VPADDD       Y6, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6
+	VFMADD213PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VMULPS       Y10, Y4, Y4
+	VMOVUPS      Y4, 64(DI)
+	VPMOVZXBD    24(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VFMADD231PS  Y4, Y3, Y5
+	VMINPS       Y5, Y3, Y5
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBLENDVPS    Y1, Y0, Y5, Y1
+	VMULPS       Y10, Y1, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          short2back
+
+lanerare:
+	VMOVUPS      (DX), Y0
+	VPMOVZXBD    (SI), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y4
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VFMADD213PS  Y6, Y3, Y5
+	VMINPS       Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBLENDVPS    Y4, Y1, Y5, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      32(DX), Y0
+	VPMOVZXBD    8(SI), Y1
+	VPAND        Y2, Y1, Y4
+	VPCMPEQD     Y2, Y4, Y5
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VFMADD213PS  Y6, Y4, Y7
+	VMINPS       Y7, Y4, Y7
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBLENDVPS    Y5, Y1, Y7, Y5
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      64(DX), Y0
+	VPMOVZXBD    16(SI), Y1
+	VPAND        Y2, Y1, Y4
+	VPCMPEQD     Y2, Y4, Y5
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VFMADD213PS  Y6, Y4, Y7
+	VMINPS       Y7, Y4, Y7
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBLENDVPS    Y5, Y1, Y7, Y5
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 64(DI)
+	VMOVUPS      96(DX), Y0
+	VPMOVZXBD    24(SI), Y1
+	VPAND        Y2, Y1, Y4
+	VPCMPEQD     Y2, Y4, Y2
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VFMADD231PS  Y5, Y4, Y6
+	VMINPS       Y6, Y4, Y6
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBLENDVPS    Y2, Y1, Y6, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 96(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      160(SP), Y0
+	VPMOVZXBD    128(SP), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPAND        Y2, Y1, Y3
+	VPCMPEQD     Y2, Y3, Y4
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPADDD       Y5, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VFMADD213PS  Y6, Y3, Y5
+	VMINPS       Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBLENDVPS    Y4, Y1, Y5, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	CMPQ         BX, $+9
+	JLT          lanetailrarenarrow
+	VMOVUPS      192(SP), Y0
+	VPMOVZXBD    136(SP), Y1
+	VPAND        Y2, Y1, Y4
+	VPCMPEQD     Y2, Y4, Y5
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VFMADD213PS  Y6, Y4, Y7
+	VMINPS       Y7, Y4, Y7
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBLENDVPS    Y5, Y1, Y7, Y5
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	VMOVUPS      224(SP), Y0
+	VPMOVZXBD    144(SP), Y1
+	VPAND        Y2, Y1, Y4
+	VPCMPEQD     Y2, Y4, Y5
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y7
+	VPADDD       Y7, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y7
+	VFMADD213PS  Y6, Y4, Y7
+	VMINPS       Y7, Y4, Y7
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBLENDVPS    Y5, Y1, Y7, Y5
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 64(SP)
+	CMPQ         BX, $+25
+	JLT          lanetailrarenarrow
+	VMOVUPS      256(SP), Y0
+	VPMOVZXBD    152(SP), Y1
+	VPAND        Y2, Y1, Y4
+	VPCMPEQD     Y2, Y4, Y2
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5
+	VFMADD231PS  Y5, Y4, Y6
+	VMINPS       Y6, Y4, Y6
+	VPAND        Y3, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+68(SB), Y1
+	VBLENDVPS    Y2, Y1, Y6, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 96(SP)
+
+lanetailrarenarrow:
+	JMP lanetailback
+
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, F16C, MMX+
 TEXT ·DequantizeFpE5M2AVX2(SB), $288-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: nothing
-	// per group: Y15 scale
-	// vector registers in use at once: 3
-	MOVQ y+0(FP), DI
-	MOVQ q+8(FP), SI
-	MOVQ scale+16(FP), DX
-	MOVQ groups+24(FP), R8
-	MOVQ length+32(FP), R9
-	CMPQ R9, $+1
-	JEQ  lanes
-	CMPQ R9, $+16
-	JEQ  short2
+	// per call: Y15 table
+	// per group: Y14 scale
+	// vector registers in use at once: 4
+	MOVQ    y+0(FP), DI
+	MOVQ    q+8(FP), SI
+	MOVQ    scale+16(FP), DX
+	VMOVUPS constantsAVX2<>+4(SB), Y15
+	MOVQ    groups+24(FP), R8
+	MOVQ    length+32(FP), R9
+	CMPQ    R9, $+1
+	JEQ     lanes
+	CMPQ    R9, $+16
+	JEQ     short2
 
 groups:
-	VBROADCASTSS (DX), Y15
+	VBROADCASTSS (DX), Y14
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -717,25 +1193,25 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBW (SI), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     (SI), X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
 	VMOVUPS   Y0, (DI)
-	VPMOVZXBW 8(SI), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     8(SI), X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
 	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBW 16(SI), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     16(SI), X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
 	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBW 24(SI), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     24(SI), X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
 	VMOVUPS   Y0, 96(DI)
 	ADDQ      $+128, DI
 	ADDQ      $+32, SI
@@ -793,31 +1269,31 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPMOVZXBW 128(SP), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     128(SP), X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
 	VMOVUPS   Y0, (SP)
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
-	VPMOVZXBW 136(SP), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     136(SP), X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
-	VPMOVZXBW 144(SP), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     144(SP), X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
-	VPMOVZXBW 152(SP), X0
-	VPSLLW    $0x08, X0, X0
+	VMOVQ     152(SP), X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
 
 grouptailnarrow:
@@ -909,27 +1385,27 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y15
-	VBROADCASTSS 4(DX), Y14
-	VPMOVZXBW    (SI), X0
-	VPSLLW       $0x08, X0, X0
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VMOVQ        (SI), X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
 	VMOVUPS      Y0, (DI)
-	VPMOVZXBW    8(SI), X0
-	VPSLLW       $0x08, X0, X0
+	VMOVQ        8(SI), X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBW    16(SI), X0
-	VPSLLW       $0x08, X0, X0
+	VMOVQ        16(SI), X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBW    24(SI), X0
-	VPSLLW       $0x08, X0, X0
+	VMOVQ        24(SI), X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -952,30 +1428,30 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBW (SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBW 8(SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   32(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBW 16(SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   64(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBW 24(SI), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   96(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
+	VMOVUPS   (DX), Y0
+	VMOVQ     (SI), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   32(DX), Y0
+	VMOVQ     8(SI), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   64(DX), Y0
+	VMOVQ     16(SI), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 64(DI)
+	VMOVUPS   96(DX), Y0
+	VMOVQ     24(SI), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 96(DI)
 	ADDQ      $+128, DI
 	ADDQ      $+32, SI
 	ADDQ      $+128, DX
@@ -1117,36 +1593,36 @@ piece19:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece20:
-	VPMOVZXBW 128(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   160(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (SP)
+	VMOVUPS   160(SP), Y0
+	VMOVQ     128(SP), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, (SP)
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
-	VPMOVZXBW 136(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   192(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
+	VMOVUPS   192(SP), Y0
+	VMOVQ     136(SP), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 32(SP)
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	VPMOVZXBW 144(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   224(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VMOVUPS   224(SP), Y0
+	VMOVQ     144(SP), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 64(SP)
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
-	VPMOVZXBW 152(SP), X0
-	VPSLLW    $0x08, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   256(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
+	VMOVUPS   256(SP), Y0
+	VMOVQ     152(SP), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 96(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, BX
@@ -1229,25 +1705,25 @@ fence:
 
 groupstream:
 	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBW  (SI), X0
-	VPSLLW     $0x08, X0, X0
+	VMOVQ      (SI), X0
+	VPSHUFB    X15, X0, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
 	VMOVNTPS   Y0, (DI)
-	VPMOVZXBW  8(SI), X0
-	VPSLLW     $0x08, X0, X0
+	VMOVQ      8(SI), X0
+	VPSHUFB    X15, X0, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
 	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBW  16(SI), X0
-	VPSLLW     $0x08, X0, X0
+	VMOVQ      16(SI), X0
+	VPSHUFB    X15, X0, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
 	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBW  24(SI), X0
-	VPSLLW     $0x08, X0, X0
+	VMOVQ      24(SI), X0
+	VPSHUFB    X15, X0, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
 	VMOVNTPS   Y0, 96(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -1258,27 +1734,27 @@ groupstream:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Y15
-	VBROADCASTSS 4(DX), Y14
-	VPMOVZXBW    (SI), X0
-	VPSLLW       $0x08, X0, X0
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS 4(DX), Y13
+	VMOVQ        (SI), X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
 	VMOVNTPS     Y0, (DI)
-	VPMOVZXBW    8(SI), X0
-	VPSLLW       $0x08, X0, X0
+	VMOVQ        8(SI), X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y15, Y0, Y0
+	VMULPS       Y14, Y0, Y0
 	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBW    16(SI), X0
-	VPSLLW       $0x08, X0, X0
+	VMOVQ        16(SI), X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBW    24(SI), X0
-	VPSLLW       $0x08, X0, X0
+	VMOVQ        24(SI), X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -1292,14 +1768,15 @@ short2stream:
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeFpE2M1AVX2(SB), $272-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 table, Y14 0x80000000
-	// per group: Y13 scale
-	// vector registers in use at once: 6
+	// per call: Y15 table, Y14 table, Y13 0x80000000
+	// per group: Y12 scale
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VMOVUPS      constantsAVX2<>+16(SB), Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y14
+	VMOVUPS      constantsAVX2<>+72(SB), Y15
+	VMOVUPS      constantsAVX2<>+104(SB), Y14
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1308,7 +1785,7 @@ TEXT ·DequantizeFpE2M1AVX2(SB), $272-48
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (DX), Y12
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -1317,47 +1794,43 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBQ 4(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBQ 8(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBQ 12(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+16, SI
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       grouploop
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -1410,48 +1883,44 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPMOVZXBQ 128(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      BX, $+9
-	JLT       grouptailnarrow
-	VPMOVZXBQ 132(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      BX, $+17
-	JLT       grouptailnarrow
-	VPMOVZXBQ 136(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      BX, $+25
-	JLT       grouptailnarrow
-	VPMOVZXBQ 140(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, (SP)
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 32(SP)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 136(SP), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 64(SP)
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 140(SP), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 96(SP)
 
 grouptailnarrow:
 	TESTQ $0x00000010, BX
@@ -1544,44 +2013,40 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VPMOVZXBQ    (SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBQ    4(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBQ    8(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBQ    12(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      Y1, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      Y1, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -1603,52 +2068,48 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBQ (SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VPMOVZXBQ 4(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   32(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VPMOVZXBQ 8(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   64(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VPMOVZXBQ 12(SI), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   96(DX), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+16, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VMOVUPS      (DX), Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMPS      Y15, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      32(DX), Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMPS      Y15, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	VMOVUPS      64(DX), Y0
+	VPBROADCASTD 8(SI), Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMPS      Y15, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      96(DX), Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMPS      Y15, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -1785,52 +2246,48 @@ piece19:
 	MOVL  CX, 144(SP)(AX*1)
 
 piece20:
-	VPMOVZXBQ 128(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   144(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VPMOVZXBQ 132(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   176(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
-	VPMOVZXBQ 136(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   208(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
-	VPMOVZXBQ 140(SP), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   240(SP), Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
+	VMOVUPS      144(SP), Y0
+	VPBROADCASTD 128(SP), Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMPS      Y15, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VMOVUPS      176(SP), Y0
+	VPBROADCASTD 132(SP), Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMPS      Y15, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VMOVUPS      208(SP), Y0
+	VPBROADCASTD 136(SP), Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMPS      Y15, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 64(SP)
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VMOVUPS      240(SP), Y0
+	VPBROADCASTD 140(SP), Y1
+	VPSRLVD      Y14, Y1, Y1
+	VPERMPS      Y15, Y1, Y2
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, 96(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, BX
@@ -1912,90 +2369,82 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, (DI)
-	VPMOVZXBQ  4(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 32(DI)
-	VPMOVZXBQ  8(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 64(DI)
-	VPMOVZXBQ  12(SI), Y0
-	VPSLLQ     $0x1c, Y0, Y1
-	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
-	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
-	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
-	VMOVNTPS   Y0, 96(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+16, SI
-	SUBQ       $+32, BX
-	CMPQ       BX, $+32
-	JGE        groupstream
-	JMP        grouptail
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVNTPS     Y1, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Y13
-	VBROADCASTSS 4(DX), Y12
-	VPMOVZXBQ    (SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBQ    4(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVNTPS     Y1, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBQ    8(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VMULPS       Y12, Y1, Y1
+	VMOVNTPS     Y1, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBQ    12(SI), Y0
-	VPSLLQ       $0x1c, Y0, Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSRLVD      Y14, Y0, Y0
+	VPERMPS      Y15, Y0, Y1
+	VPSLLD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
+	VMULPS       Y11, Y1, Y1
+	VMOVNTPS     Y1, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -2004,17 +2453,38 @@ short2stream:
 	JGE          short2stream
 	JMP          short2end
 
-DATA constantsAVX2<>+0(SB)/4, $0x43800000
-DATA constantsAVX2<>+4(SB)/4, $0xbf80bf80
-DATA constantsAVX2<>+8(SB)/4, $0x3f803f80
-DATA constantsAVX2<>+12(SB)/4, $0x7e007e00
-DATA constantsAVX2<>+16(SB)/4, $0x00000000
-DATA constantsAVX2<>+20(SB)/4, $0x3f000000
-DATA constantsAVX2<>+24(SB)/4, $0x3f800000
-DATA constantsAVX2<>+28(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+32(SB)/4, $0x40000000
-DATA constantsAVX2<>+36(SB)/4, $0x40400000
-DATA constantsAVX2<>+40(SB)/4, $0x40800000
-DATA constantsAVX2<>+44(SB)/4, $0x40c00000
-DATA constantsAVX2<>+48(SB)/4, $0x80000000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $52
+DATA constantsAVX2<>+0(SB)/4, $0xffffffff
+DATA constantsAVX2<>+4(SB)/4, $0x01800080
+DATA constantsAVX2<>+8(SB)/4, $0x03800280
+DATA constantsAVX2<>+12(SB)/4, $0x05800480
+DATA constantsAVX2<>+16(SB)/4, $0x07800680
+DATA constantsAVX2<>+20(SB)/4, $0x09800880
+DATA constantsAVX2<>+24(SB)/4, $0x0b800a80
+DATA constantsAVX2<>+28(SB)/4, $0x0d800c80
+DATA constantsAVX2<>+32(SB)/4, $0x0f800e80
+DATA constantsAVX2<>+36(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+40(SB)/4, $0x43800000
+DATA constantsAVX2<>+44(SB)/4, $0x80808080
+DATA constantsAVX2<>+48(SB)/4, $0x0000007f
+DATA constantsAVX2<>+52(SB)/4, $0x3c000000
+DATA constantsAVX2<>+56(SB)/4, $0x40000000
+DATA constantsAVX2<>+60(SB)/4, $0xbc800000
+DATA constantsAVX2<>+64(SB)/4, $0x80000000
+DATA constantsAVX2<>+68(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+72(SB)/4, $0x00000000
+DATA constantsAVX2<>+76(SB)/4, $0x3f000000
+DATA constantsAVX2<>+80(SB)/4, $0x3f800000
+DATA constantsAVX2<>+84(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+88(SB)/4, $0x40000000
+DATA constantsAVX2<>+92(SB)/4, $0x40400000
+DATA constantsAVX2<>+96(SB)/4, $0x40800000
+DATA constantsAVX2<>+100(SB)/4, $0x40c00000
+DATA constantsAVX2<>+104(SB)/4, $0x00000000
+DATA constantsAVX2<>+108(SB)/4, $0x00000004
+DATA constantsAVX2<>+112(SB)/4, $0x00000008
+DATA constantsAVX2<>+116(SB)/4, $0x0000000c
+DATA constantsAVX2<>+120(SB)/4, $0x00000010
+DATA constantsAVX2<>+124(SB)/4, $0x00000014
+DATA constantsAVX2<>+128(SB)/4, $0x00000018
+DATA constantsAVX2<>+132(SB)/4, $0x0000001c
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136

@@ -5,19 +5,20 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 0x43800000, Z30 0xbf80bf80, Z29 0x3f803f80, Z28 0x7e007e00
-	// per group: Z27 scale
-	// vector registers in use at once: 10
+	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
+	// per group: Z10 scale, Z9 Mul, Z0 Sub, K1 Ordered, Z8 Select
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
-	VBROADCASTSS constantsAVX512<>+8(SB), Z29
-	VBROADCASTSS constantsAVX512<>+12(SB), Z28
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VMOVUPS      constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS constantsAVX512<>+76(SB), Z11
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -28,7 +29,11 @@ TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-48
 	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z27
+	VBROADCASTSS (DX), Z10
+	VMULPS       Z15, Z10, Z9
+	VSUBPS       Z9, Z9, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z14, Z13, K1, Z8
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -37,502 +42,48 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVUPS       Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
-	VMOVUPS       Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVUPS       Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
-	VMOVUPS       Z0, 192(DI)
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	SUBQ          $+64, BX
-	CMPQ          BX, $+64
-	JGE           grouploop
+	VPOR           (SI), Y8, Y0
+	VPOR           32(SI), Y8, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            grouprare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVUPS        Z1, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVUPS        Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVUPS        Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVUPS        Z1, 192(DI)
 
-grouptail:
-	TESTQ         BX, BX
-	JEQ           groupend
-	MOVQ          $-1, AX
-	BZHIQ         BX, AX, AX
-	KMOVQ         AX, K7
-	VPMOVSXBW.Z   (SI), K7, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVUPS       Z1, K7, (DI)
-	CMPQ          BX, $+17
-	JLT           grouptailnarrow
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
-	KSHIFTRQ      $0x10, K7, K6
-	VMOVUPS       Z0, K6, 64(DI)
-	CMPQ          BX, $+33
-	JLT           grouptailnarrow
-	KSHIFTRQ      $0x20, K7, K6
-	VPMOVSXBW.Z   32(SI), K6, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVUPS       Z1, K6, 128(DI)
-	CMPQ          BX, $+49
-	JLT           grouptailnarrow
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
-	KSHIFTRQ      $0x30, K7, K6
-	VMOVUPS       Z0, K6, 192(DI)
-
-grouptailnarrow:
-	LEAQ (DI)(BX*4), DI
-	LEAQ (SI)(BX*1), SI
-
-groupend:
-	ADDQ  $+4, DX
-	SUBQ  $+1, R8
-	TESTQ R8, R8
-	JNE   groups
-	TESTB $0x01, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS  (DX), Z27
-	VBROADCASTSS  4(DX), Z26
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVUPS       Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
-	VMOVUPS       Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z26, Z1, Z1
-	VMOVUPS       Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z26, Z0, Z0
-	VMOVUPS       Z0, 192(DI)
-	ADDQ          $+8, DX
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	SUBQ          $+2, R8
-	CMPQ          R8, $+2
-	JGE           short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTB $0x01, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ R8, $+4
-	JLT  short4end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS  (DX), Z27
-	VBROADCASTSS  4(DX), Z26
-	VBROADCASTSS  8(DX), Z25
-	VBROADCASTSS  12(DX), Z24
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVUPS       Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z26, Z0, Z0
-	VMOVUPS       Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z25, Z1, Z1
-	VMOVUPS       Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z24, Z0, Z0
-	VMOVUPS       Z0, 192(DI)
-	ADDQ          $+16, DX
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	SUBQ          $+4, R8
-	CMPQ          R8, $+4
-	JGE           short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTB $0x01, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
+groupback:
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	SUBQ $+64, BX
 	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS       (DX), Z2
-	VMULPS        Z2, Z1, Z1
-	VMOVUPS       Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMOVUPS       64(DX), Z1
-	VMULPS        Z1, Z0, Z0
-	VMOVUPS       Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS       128(DX), Z2
-	VMULPS        Z2, Z1, Z1
-	VMOVUPS       Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMOVUPS       192(DX), Z1
-	VMULPS        Z1, Z0, Z0
-	VMOVUPS       Z0, 192(DI)
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	ADDQ          $+256, DX
-	SUBQ          $+64, BX
-	CMPQ          BX, $+64
-	JGE           laneloop
-
-lanetail:
-	TESTQ         BX, BX
-	JEQ           laneend
-	MOVQ          $-1, AX
-	BZHIQ         BX, AX, AX
-	KMOVQ         AX, K7
-	VPMOVSXBW.Z   (SI), K7, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS.Z     (DX), K7, Z2
-	VMULPS        Z2, Z1, Z1
-	VMOVUPS       Z1, K7, (DI)
-	CMPQ          BX, $+17
-	JLT           lanetailnarrow
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	KSHIFTRQ      $0x10, K7, K6
-	VMOVUPS.Z     64(DX), K6, Z1
-	VMULPS        Z1, Z0, Z0
-	VMOVUPS       Z0, K6, 64(DI)
-	CMPQ          BX, $+33
-	JLT           lanetailnarrow
-	KSHIFTRQ      $0x20, K7, K6
-	VPMOVSXBW.Z   32(SI), K6, Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMOVUPS.Z     128(DX), K6, Z2
-	VMULPS        Z2, Z1, Z1
-	VMOVUPS       Z1, K6, 128(DI)
-	CMPQ          BX, $+49
-	JLT           lanetailnarrow
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	KSHIFTRQ      $0x30, K7, K6
-	VMOVUPS.Z     192(DX), K6, Z1
-	VMULPS        Z1, Z0, Z0
-	VMOVUPS       Z0, K6, 192(DI)
-
-lanetailnarrow:
-laneend:
-	TESTB $0x01, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHT0    (SI)(CX*1)
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVNTPS      Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
-	VMOVNTPS      Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVNTPS      Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
-	VMOVNTPS      Z0, 192(DI)
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	SUBQ          $+64, BX
-	CMPQ          BX, $+64
-	JGE           groupstream
-	JMP           grouptail
-
-short2stream:
-	PREFETCHT0    (SI)(CX*1)
-	VBROADCASTSS  (DX), Z27
-	VBROADCASTSS  4(DX), Z26
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVNTPS      Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
-	VMOVNTPS      Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z26, Z1, Z1
-	VMOVNTPS      Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z26, Z0, Z0
-	VMOVNTPS      Z0, 192(DI)
-	ADDQ          $+8, DX
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	SUBQ          $+2, R8
-	CMPQ          R8, $+2
-	JGE           short2stream
-	JMP           short2end
-
-short4stream:
-	PREFETCHT0    (SI)(CX*1)
-	VBROADCASTSS  (DX), Z27
-	VBROADCASTSS  4(DX), Z26
-	VBROADCASTSS  8(DX), Z25
-	VBROADCASTSS  12(DX), Z24
-	VPMOVSXBW     (SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
-	VMOVNTPS      Z1, (DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z26, Z0, Z0
-	VMOVNTPS      Z0, 64(DI)
-	VPMOVSXBW     32(SI), Z0
-	VPSLLW        $0x07, Z0, Z0
-	VPANDD        Z30, Z0, Z0
-	VPANDD        Z29, Z0, Z1
-	VPCMPEQW      Z29, Z1, K1
-	VMOVDQU16     Z28, K1, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z31, Z1, Z1
-	VMULPS        Z25, Z1, Z1
-	VMOVNTPS      Z1, 128(DI)
-	VEXTRACTF64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z31, Z0, Z0
-	VMULPS        Z24, Z0, Z0
-	VMOVNTPS      Z0, 192(DI)
-	ADDQ          $+16, DX
-	ADDQ          $+256, DI
-	ADDQ          $+64, SI
-	SUBQ          $+4, R8
-	CMPQ          R8, $+4
-	JGE           short4stream
-	JMP           short4end
-
-// func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-48
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: nothing
-	// per group: Z31 scale
-	// vector registers in use at once: 5
-	MOVQ y+0(FP), DI
-	MOVQ q+8(FP), SI
-	MOVQ scale+16(FP), DX
-	MOVQ groups+24(FP), R8
-	MOVQ length+32(FP), R9
-	CMPQ R9, $+1
-	JEQ  lanes
-	CMPQ R9, $+32
-	JEQ  short2
-	CMPQ R9, $+16
-	JEQ  short4
-
-groups:
-	VBROADCASTSS (DX), Z31
-	MOVQ         R9, BX
-	CMPQ         BX, $+64
-	JLT          grouptail
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXBW (SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z31, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBW 16(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z31, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBW 32(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z31, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBW 48(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z31, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       grouploop
+	JGE  grouploop
 
 grouptail:
 	TESTQ       BX, BX
@@ -540,37 +91,51 @@ grouptail:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K7
+	VMOVDQU8.Z  (SI), K7, Z0
+	VPORD       Z8, Z0, Z0
+	VPCMPEQB    Z13, Z0, K1
+	KORTESTQ    K1, K1
+	JNE         grouptailrare
 	VPMOVZXBW.Z (SI), K7, Y0
 	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z31, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z31, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K6, 64(DI)
 	CMPQ        BX, $+33
 	JLT         grouptailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z31, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K6, 128(DI)
 	CMPQ        BX, $+49
 	JLT         grouptailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z31, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z9, Z1, Z1
+	VMOVUPS     Z1, K6, 192(DI)
 
 grouptailnarrow:
+grouptailback:
 	LEAQ (DI)(BX*4), DI
 	LEAQ (SI)(BX*1), SI
 
@@ -592,34 +157,59 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z31
-	VBROADCASTSS 4(DX), Z30
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBW    16(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBW    48(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VBROADCASTSS   (DX), Z10
+	VMULPS         Z15, Z10, Z9
+	VBROADCASTSS   4(DX), Z8
+	VMULPS         Z15, Z8, Z7
+	VSUBPS         Z9, Z9, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z6
+	VSUBPS         Z7, Z7, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z5
+	VPOR           (SI), Y6, Y0
+	VPOR           32(SI), Y5, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            short2rare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVUPS        Z1, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVUPS        Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVUPS        Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVUPS        Z1, 192(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -637,36 +227,70 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z31
-	VBROADCASTSS 4(DX), Z30
-	VBROADCASTSS 8(DX), Z29
-	VBROADCASTSS 12(DX), Z28
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBW    16(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z29, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBW    48(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z28, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VBROADCASTSS    (DX), Z10
+	VMULPS          Z15, Z10, Z9
+	VBROADCASTSS    4(DX), Z8
+	VMULPS          Z15, Z8, Z7
+	VBROADCASTSS    8(DX), Z6
+	VMULPS          Z15, Z6, Z5
+	VBROADCASTSS    12(DX), Z4
+	VMULPS          Z15, Z4, Z3
+	VSUBPS          Z9, Z9, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z2
+	VSUBPS          Z7, Z7, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z1
+	VSUBPS          Z5, Z5, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z0
+	VSUBPS          Z3, Z3, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z16
+	VPORD           Z1, Z2, Z17
+	VPORD           Z16, Z0, Z18
+	VPORD           (SI), Y17, Y17
+	VPORD           32(SI), Y18, Y18
+	VPMAXUB         Y18, Y17, Y17
+	VPCMPEQB        Y13, Y17, K0
+	KORTESTQ        K0, K0
+	JNE             short4rare
+	VBROADCASTI32X4 (SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z9, Z18, Z18
+	VMOVUPS         Z18, (DI)
+	VBROADCASTI32X4 16(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z7, Z18, Z18
+	VMOVUPS         Z18, 64(DI)
+	VBROADCASTI32X4 32(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z5, Z18, Z18
+	VMOVUPS         Z18, 128(DI)
+	VBROADCASTI32X4 48(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z3, Z18, Z18
+	VMOVUPS         Z18, 192(DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -682,36 +306,70 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBW (SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   (DX), Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPMOVZXBW 16(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   64(DX), Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VPMOVZXBW 32(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   128(DX), Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VPMOVZXBW 48(SI), Y0
-	VPSLLW    $0x08, Y0, Y0
-	VCVTPH2PS Y0, Z0
-	VMOVUPS   192(DX), Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+64, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VMOVUPS        (DX), Z0
+	VMULPS         Z15, Z0, Z0
+	VSUBPS         Z0, Z0, Z1
+	VCMPPS         $0x07, Z1, Z1, K1
+	VBLENDMPS      Z14, Z13, K1, Z1
+	VMOVUPS        64(DX), Z2
+	VMULPS         Z15, Z2, Z2
+	VSUBPS         Z2, Z2, Z3
+	VCMPPS         $0x07, Z3, Z3, K1
+	VBLENDMPS      Z14, Z13, K1, Z3
+	VMOVUPS        128(DX), Z4
+	VMULPS         Z15, Z4, Z4
+	VSUBPS         Z4, Z4, Z5
+	VCMPPS         $0x07, Z5, Z5, K1
+	VBLENDMPS      Z14, Z13, K1, Z5
+	VMOVUPS        192(DX), Z6
+	VMULPS         Z15, Z6, Z6
+	VSUBPS         Z6, Z6, Z7
+	VCMPPS         $0x07, Z7, Z7, K1
+	VBLENDMPS      Z14, Z13, K1, Z7
+	VPORD          Z3, Z1, Z1
+	VPORD          Z7, Z5, Z5
+	VPORD          Z5, Z1, Z1
+	VMOVDQU8       (SI), Z3
+	VPORD          Z1, Z3, Z3
+	VPCMPEQB       Z13, Z3, K1
+	KORTESTQ       K1, K1
+	JNE            lanerare
+	VBROADCASTI128 (SI), Y1
+	VPSHUFB        Y12, Y1, Y1
+	VPSRAW         $0x01, Y1, Y3
+	VPAND          Y11, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z0, Z3, Z3
+	VMOVUPS        Z3, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z2, Z1, Z1
+	VMOVUPS        Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z4, Z1, Z1
+	VMOVUPS        Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z6, Z1, Z1
+	VMOVUPS        Z1, 192(DI)
+
+laneback:
+	ADDQ $+256, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ       BX, BX
@@ -719,41 +377,77 @@ lanetail:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K7
-	VPMOVZXBW.Z (SI), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
+	VMOVUPS.Z   (DX), K7, Z0
+	VMULPS      Z15, Z0, Z0
+	VSUBPS      Z0, Z0, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z14, Z13, K1, Z1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z15, Z2, Z2
+	VSUBPS      Z2, Z2, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z14, Z13, K1, Z3
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z4
+	VMULPS      Z15, Z4, Z4
+	VSUBPS      Z4, Z4, Z5
+	VCMPPS      $0x07, Z5, Z5, K1
+	VBLENDMPS   Z14, Z13, K1, Z5
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z6
+	VMULPS      Z15, Z6, Z6
+	VSUBPS      Z6, Z6, Z7
+	VCMPPS      $0x07, Z7, Z7, K1
+	VBLENDMPS   Z14, Z13, K1, Z7
+	VPORD       Z3, Z1, Z1
+	VPORD       Z7, Z5, Z5
+	VPORD       Z5, Z1, Z1
+	VMOVDQU8.Z  (SI), K7, Z3
+	VPORD       Z1, Z3, Z3
+	VPCMPEQB    Z13, Z3, K1
+	KORTESTQ    K1, K1
+	JNE         lanetailrare
+	VPMOVZXBW.Z (SI), K7, Y1
+	VPSLLW      $0x08, Y1, Y1
+	VPSRAW      $0x01, Y1, Y3
+	VPAND       Y11, Y3, Y3
+	VCVTPH2PS   Y3, Z3
+	VMULPS      Z0, Z3, Z3
+	VMOVUPS     Z3, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K7, K6
 	VPMOVZXBW.Z 16(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   64(DX), K6, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K6, 64(DI)
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z2, Z1, Z1
+	VMOVUPS     Z1, K6, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K7, K6
 	VPMOVZXBW.Z 32(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   128(DX), K6, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K6, 128(DI)
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z4, Z1, Z1
+	VMOVUPS     Z1, K6, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K7, K6
 	VPMOVZXBW.Z 48(SI), K6, Y0
 	VPSLLW      $0x08, Y0, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   192(DX), K6, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K6, 192(DI)
+	VPSRAW      $0x01, Y0, Y1
+	VPAND       Y11, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z6, Z1, Z1
+	VMOVUPS     Z1, K6, 192(DI)
 
 lanetailnarrow:
+lanetailback:
 laneend:
 	TESTB $0x01, ahead+40(FP)
 	JNE   fence
@@ -766,111 +460,571 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBW  (SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMULPS     Z31, Z0, Z0
-	VMOVNTPS   Z0, (DI)
-	VPMOVZXBW  16(SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMULPS     Z31, Z0, Z0
-	VMOVNTPS   Z0, 64(DI)
-	VPMOVZXBW  32(SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMULPS     Z31, Z0, Z0
-	VMOVNTPS   Z0, 128(DI)
-	VPMOVZXBW  48(SI), Y0
-	VPSLLW     $0x08, Y0, Y0
-	VCVTPH2PS  Y0, Z0
-	VMULPS     Z31, Z0, Z0
-	VMOVNTPS   Z0, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+64, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        groupstream
-	JMP        grouptail
+	PREFETCHT0     (SI)(CX*1)
+	VPOR           (SI), Y8, Y0
+	VPOR           32(SI), Y8, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            grouprare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVNTPS       Z1, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVNTPS       Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVNTPS       Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVNTPS       Z1, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           BX, $+64
+	JGE            groupstream
+	JMP            grouptail
+
+grouprare:
+	VPMOVZXBD    (SI), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBROADCASTSS constantsAVX512<>+92(SB), Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z4, Z2, Z6
+	VMINPS       Z6, Z2, Z6
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z6
+	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBLENDMPS    Z0, Z6, K1, Z6
+	VMULPS       Z10, Z6, Z6
+	VMOVUPS      Z6, (DI)
+	VPMOVZXBD    16(SI), Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VMOVAPS      Z5, Z16
+	VFMADD231PS  Z4, Z7, Z16
+	VMINPS       Z16, Z7, Z16
+	VPTERNLOGD   $0xf8, Z2, Z6, Z16
+	VBLENDMPS    Z0, Z16, K1, Z16
+	VMULPS       Z10, Z16, Z16
+	VMOVUPS      Z16, 64(DI)
+	VPMOVZXBD    32(SI), Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VMOVAPS      Z5, Z16
+	VFMADD231PS  Z4, Z7, Z16
+	VMINPS       Z16, Z7, Z16
+	VPTERNLOGD   $0xf8, Z2, Z6, Z16
+	VBLENDMPS    Z0, Z16, K1, Z16
+	VMULPS       Z10, Z16, Z16
+	VMOVUPS      Z16, 128(DI)
+	VPMOVZXBD    48(SI), Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	VMINPS       Z5, Z7, Z5
+	VPTERNLOGD   $0xf8, Z2, Z6, Z5
+	VBLENDMPS    Z0, Z5, K1, Z0
+	VMULPS       Z10, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          groupback
+
+grouptailrare:
+	VPMOVZXBD.Z  (SI), K7, Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBROADCASTSS constantsAVX512<>+92(SB), Z5
+	VMOVAPS      Z5, Z6
+	VFMADD231PS  Z4, Z2, Z6
+	VMINPS       Z6, Z2, Z6
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z6
+	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBLENDMPS    Z0, Z6, K1, Z6
+	VMULPS       Z10, Z6, Z6
+	VMOVUPS      Z6, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VPMOVZXBD.Z  16(SI), K6, Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VMOVAPS      Z5, Z16
+	VFMADD231PS  Z4, Z7, Z16
+	VMINPS       Z16, Z7, Z16
+	VPTERNLOGD   $0xf8, Z2, Z6, Z16
+	VBLENDMPS    Z0, Z16, K1, Z16
+	VMULPS       Z10, Z16, Z16
+	VMOVUPS      Z16, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VPMOVZXBD.Z  32(SI), K6, Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VMOVAPS      Z5, Z16
+	VFMADD231PS  Z4, Z7, Z16
+	VMINPS       Z16, Z7, Z16
+	VPTERNLOGD   $0xf8, Z2, Z6, Z16
+	VBLENDMPS    Z0, Z16, K1, Z16
+	VMULPS       Z10, Z16, Z16
+	VMOVUPS      Z16, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VPMOVZXBD.Z  48(SI), K6, Z6
+	VPANDD       Z1, Z6, Z7
+	VPCMPEQD     Z1, Z7, K1
+	VPSLLD       $0x18, Z6, Z6
+	VPSLLD       $0x14, Z7, Z7
+	VPADDD       Z3, Z7, Z7
+	VFMADD231PS  Z4, Z7, Z5
+	VMINPS       Z5, Z7, Z5
+	VPTERNLOGD   $0xf8, Z2, Z6, Z5
+	VBLENDMPS    Z0, Z5, K1, Z0
+	VMULPS       Z10, Z0, Z0
+	VMOVUPS      Z0, K6, 192(DI)
+
+grouptailrarenarrow:
+	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z31
-	VBROADCASTSS 4(DX), Z30
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBW    16(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBW    48(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTSS   (DX), Z10
+	VMULPS         Z15, Z10, Z9
+	VBROADCASTSS   4(DX), Z8
+	VMULPS         Z15, Z8, Z7
+	VSUBPS         Z9, Z9, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z6
+	VSUBPS         Z7, Z7, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z14, Z13, K1, Z5
+	VPOR           (SI), Y6, Y0
+	VPOR           32(SI), Y5, Y1
+	VPMAXUB        Y1, Y0, Y0
+	VPCMPEQB       Y13, Y0, Y0
+	VPMOVMSKB      Y0, AX
+	TESTL          AX, AX
+	JNE            short2rare
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVNTPS       Z1, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z9, Z1, Z1
+	VMOVNTPS       Z1, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVNTPS       Z1, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y12, Y0, Y0
+	VPSRAW         $0x01, Y0, Y1
+	VPAND          Y11, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z7, Z1, Z1
+	VMOVNTPS       Z1, 192(DI)
+	ADDQ           $+8, DX
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+2, R8
+	CMPQ           R8, $+2
+	JGE            short2stream
+	JMP            short2end
+
+short2rare:
+	VPMOVZXBD    (SI), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z1
+	VPANDD       Z1, Z0, Z2
+	VPCMPEQD     Z1, Z2, K1
+	VPSLLD       $0x18, Z0, Z0
+	VPSLLD       $0x14, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3
+	VPADDD       Z3, Z2, Z2
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VBROADCASTSS constantsAVX512<>+92(SB), Z16
+	VMOVAPS      Z16, Z17
+	VFMADD231PS  Z4, Z2, Z17
+	VMINPS       Z17, Z2, Z17
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2
+	VPTERNLOGD   $0xf8, Z2, Z0, Z17
+	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBLENDMPS    Z0, Z17, K1, Z17
+	VMULPS       Z10, Z17, Z17
+	VMOVUPS      Z17, (DI)
+	VPMOVZXBD    16(SI), Z17
+	VPANDD       Z1, Z17, Z18
+	VPCMPEQD     Z1, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z3, Z18, Z18
+	VMOVAPS      Z16, Z19
+	VFMADD231PS  Z4, Z18, Z19
+	VMINPS       Z19, Z18, Z19
+	VPTERNLOGD   $0xf8, Z2, Z17, Z19
+	VBLENDMPS    Z0, Z19, K1, Z19
+	VMULPS       Z10, Z19, Z19
+	VMOVUPS      Z19, 64(DI)
+	VPMOVZXBD    32(SI), Z17
+	VPANDD       Z1, Z17, Z18
+	VPCMPEQD     Z1, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z3, Z18, Z18
+	VMOVAPS      Z16, Z19
+	VFMADD231PS  Z4, Z18, Z19
+	VMINPS       Z19, Z18, Z19
+	VPTERNLOGD   $0xf8, Z2, Z17, Z19
+	VBLENDMPS    Z0, Z19, K1, Z19
+	VMULPS       Z8, Z19, Z19
+	VMOVUPS      Z19, 128(DI)
+	VPMOVZXBD    48(SI), Z17
+	VPANDD       Z1, Z17, Z18
+	VPCMPEQD     Z1, Z18, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z18, Z18
+	VPADDD       Z3, Z18, Z18
+	VFMADD231PS  Z4, Z18, Z16
+	VMINPS       Z16, Z18, Z16
+	VPTERNLOGD   $0xf8, Z2, Z17, Z16
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VMULPS       Z8, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z31
-	VBROADCASTSS 4(DX), Z30
-	VBROADCASTSS 8(DX), Z29
-	VBROADCASTSS 12(DX), Z28
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBW    16(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z29, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBW    48(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z28, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0      (SI)(CX*1)
+	VBROADCASTSS    (DX), Z10
+	VMULPS          Z15, Z10, Z9
+	VBROADCASTSS    4(DX), Z8
+	VMULPS          Z15, Z8, Z7
+	VBROADCASTSS    8(DX), Z6
+	VMULPS          Z15, Z6, Z5
+	VBROADCASTSS    12(DX), Z4
+	VMULPS          Z15, Z4, Z3
+	VSUBPS          Z9, Z9, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z2
+	VSUBPS          Z7, Z7, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z1
+	VSUBPS          Z5, Z5, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z0
+	VSUBPS          Z3, Z3, Z17
+	VCMPPS          $0x07, Z17, Z17, K1
+	VBLENDMPS       Z14, Z13, K1, Z16
+	VPORD           Z1, Z2, Z17
+	VPORD           Z16, Z0, Z18
+	VPORD           (SI), Y17, Y17
+	VPORD           32(SI), Y18, Y18
+	VPMAXUB         Y18, Y17, Y17
+	VPCMPEQB        Y13, Y17, K0
+	KORTESTQ        K0, K0
+	JNE             short4rare
+	VBROADCASTI32X4 (SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z9, Z18, Z18
+	VMOVNTPS        Z18, (DI)
+	VBROADCASTI32X4 16(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z7, Z18, Z18
+	VMOVNTPS        Z18, 64(DI)
+	VBROADCASTI32X4 32(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z5, Z18, Z18
+	VMOVNTPS        Z18, 128(DI)
+	VBROADCASTI32X4 48(SI), Y17
+	VPSHUFB         Y12, Y17, Y17
+	VPSRAW          $0x01, Y17, Y18
+	VPANDD          Y11, Y18, Y18
+	VCVTPH2PS       Y18, Z18
+	VMULPS          Z3, Z18, Z18
+	VMOVNTPS        Z18, 192(DI)
+	ADDQ            $+16, DX
+	ADDQ            $+256, DI
+	ADDQ            $+64, SI
+	SUBQ            $+4, R8
+	CMPQ            R8, $+4
+	JGE             short4stream
+	JMP             short4end
 
-// func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
+short4rare:
+	VPMOVZXBD    (SI), Z17
+	VBROADCASTSS constantsAVX512<>+80(SB), Z18
+	VPANDD       Z18, Z17, Z19
+	VPCMPEQD     Z18, Z19, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z19, Z19
+	VBROADCASTSS constantsAVX512<>+84(SB), Z20
+	VPADDD       Z20, Z19, Z19
+	VBROADCASTSS constantsAVX512<>+88(SB), Z21
+	VBROADCASTSS constantsAVX512<>+92(SB), Z22
+	VMOVAPS      Z22, Z23
+	VFMADD231PS  Z21, Z19, Z23
+	VMINPS       Z23, Z19, Z23
+	VBROADCASTSS constantsAVX512<>+96(SB), Z19
+	VPTERNLOGD   $0xf8, Z19, Z17, Z23
+	VBROADCASTSS constantsAVX512<>+100(SB), Z17
+	VBLENDMPS    Z17, Z23, K1, Z23
+	VMULPS       Z10, Z23, Z23
+	VMOVUPS      Z23, (DI)
+	VPMOVZXBD    16(SI), Z23
+	VPANDD       Z18, Z23, Z24
+	VPCMPEQD     Z18, Z24, K1
+	VPSLLD       $0x18, Z23, Z23
+	VPSLLD       $0x14, Z24, Z24
+	VPADDD       Z20, Z24, Z24
+	VMOVAPS      Z22, Z25
+	VFMADD231PS  Z21, Z24, Z25
+	VMINPS       Z25, Z24, Z25
+	VPTERNLOGD   $0xf8, Z19, Z23, Z25
+	VBLENDMPS    Z17, Z25, K1, Z25
+	VMULPS       Z8, Z25, Z25
+	VMOVUPS      Z25, 64(DI)
+	VPMOVZXBD    32(SI), Z23
+	VPANDD       Z18, Z23, Z24
+	VPCMPEQD     Z18, Z24, K1
+	VPSLLD       $0x18, Z23, Z23
+	VPSLLD       $0x14, Z24, Z24
+	VPADDD       Z20, Z24, Z24
+	VMOVAPS      Z22, Z25
+	VFMADD231PS  Z21, Z24, Z25
+	VMINPS       Z25, Z24, Z25
+	VPTERNLOGD   $0xf8, Z19, Z23, Z25
+	VBLENDMPS    Z17, Z25, K1, Z25
+	VMULPS       Z6, Z25, Z25
+	VMOVUPS      Z25, 128(DI)
+	VPMOVZXBD    48(SI), Z23
+	VPANDD       Z18, Z23, Z24
+	VPCMPEQD     Z18, Z24, K1
+	VPSLLD       $0x18, Z23, Z23
+	VPSLLD       $0x14, Z24, Z24
+	VPADDD       Z20, Z24, Z24
+	VFMADD231PS  Z21, Z24, Z22
+	VMINPS       Z22, Z24, Z22
+	VPTERNLOGD   $0xf8, Z19, Z23, Z22
+	VBLENDMPS    Z17, Z22, K1, Z17
+	VMULPS       Z4, Z17, Z17
+	VMOVUPS      Z17, 192(DI)
+	JMP          short4back
+
+lanerare:
+	VMOVUPS      (DX), Z0
+	VPMOVZXBD    (SI), Z1
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
+	VPANDD       Z2, Z1, Z3
+	VPCMPEQD     Z2, Z3, K1
+	VPSLLD       $0x18, Z1, Z1
+	VPSLLD       $0x14, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBROADCASTSS constantsAVX512<>+92(SB), Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z5, Z3, Z7
+	VMINPS       Z7, Z3, Z7
+	VBROADCASTSS constantsAVX512<>+96(SB), Z3
+	VPTERNLOGD   $0xf8, Z3, Z1, Z7
+	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBLENDMPS    Z1, Z7, K1, Z7
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, (DI)
+	VMOVUPS      64(DX), Z0
+	VPMOVZXBD    16(SI), Z7
+	VPANDD       Z2, Z7, Z8
+	VPCMPEQD     Z2, Z8, K1
+	VPSLLD       $0x18, Z7, Z7
+	VPSLLD       $0x14, Z8, Z8
+	VPADDD       Z4, Z8, Z8
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z5, Z8, Z9
+	VMINPS       Z9, Z8, Z9
+	VPTERNLOGD   $0xf8, Z3, Z7, Z9
+	VBLENDMPS    Z1, Z9, K1, Z9
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 64(DI)
+	VMOVUPS      128(DX), Z0
+	VPMOVZXBD    32(SI), Z7
+	VPANDD       Z2, Z7, Z8
+	VPCMPEQD     Z2, Z8, K1
+	VPSLLD       $0x18, Z7, Z7
+	VPSLLD       $0x14, Z8, Z8
+	VPADDD       Z4, Z8, Z8
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z5, Z8, Z9
+	VMINPS       Z9, Z8, Z9
+	VPTERNLOGD   $0xf8, Z3, Z7, Z9
+	VBLENDMPS    Z1, Z9, K1, Z9
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, 128(DI)
+	VMOVUPS      192(DX), Z0
+	VPMOVZXBD    48(SI), Z7
+	VPANDD       Z2, Z7, Z8
+	VPCMPEQD     Z2, Z8, K1
+	VPSLLD       $0x18, Z7, Z7
+	VPSLLD       $0x14, Z8, Z8
+	VPADDD       Z4, Z8, Z8
+	VFMADD231PS  Z5, Z8, Z6
+	VMINPS       Z6, Z8, Z6
+	VPTERNLOGD   $0xf8, Z3, Z7, Z6
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS.Z    (DX), K7, Z0
+	VPMOVZXBD.Z  (SI), K7, Z1
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2
+	VPANDD       Z2, Z1, Z3
+	VPCMPEQD     Z2, Z3, K1
+	VPSLLD       $0x18, Z1, Z1
+	VPSLLD       $0x14, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
+	VBROADCASTSS constantsAVX512<>+92(SB), Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z5, Z3, Z7
+	VMINPS       Z7, Z3, Z7
+	VBROADCASTSS constantsAVX512<>+96(SB), Z3
+	VPTERNLOGD   $0xf8, Z3, Z1, Z7
+	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBLENDMPS    Z1, Z7, K1, Z7
+	VMULPS       Z0, Z7, Z7
+	VMOVUPS      Z7, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z0
+	VPMOVZXBD.Z  16(SI), K6, Z7
+	VPANDD       Z2, Z7, Z8
+	VPCMPEQD     Z2, Z8, K1
+	VPSLLD       $0x18, Z7, Z7
+	VPSLLD       $0x14, Z8, Z8
+	VPADDD       Z4, Z8, Z8
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z5, Z8, Z9
+	VMINPS       Z9, Z8, Z9
+	VPTERNLOGD   $0xf8, Z3, Z7, Z9
+	VBLENDMPS    Z1, Z9, K1, Z9
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z0
+	VPMOVZXBD.Z  32(SI), K6, Z7
+	VPANDD       Z2, Z7, Z8
+	VPCMPEQD     Z2, Z8, K1
+	VPSLLD       $0x18, Z7, Z7
+	VPSLLD       $0x14, Z8, Z8
+	VPADDD       Z4, Z8, Z8
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z5, Z8, Z9
+	VMINPS       Z9, Z8, Z9
+	VPTERNLOGD   $0xf8, Z3, Z7, Z9
+	VBLENDMPS    Z1, Z9, K1, Z9
+	VMULPS       Z0, Z9, Z9
+	VMOVUPS      Z9, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z0
+	VPMOVZXBD.Z  48(SI), K6, Z7
+	VPANDD       Z2, Z7, Z8
+	VPCMPEQD     Z2, Z8, K1
+	VPSLLD       $0x18, Z7, Z7
+	VPSLLD       $0x14, Z8, Z8
+	VPADDD       Z4, Z8, Z8
+	VFMADD231PS  Z5, Z8, Z6
+	VMINPS       Z6, Z8, Z6
+	VPTERNLOGD   $0xf8, Z3, Z7, Z6
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K6, 192(DI)
+
+lanetailrarenarrow:
+	JMP lanetailback
+
+// func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 table
-	// per group: Z30 scale
-	// vector registers in use at once: 7
+	// per call: Z15 table
+	// per group: Z14 scale
+	// vector registers in use at once: 6
 	MOVQ    y+0(FP), DI
 	MOVQ    q+8(FP), SI
 	MOVQ    scale+16(FP), DX
-	VMOVUPS constantsAVX512<>+16(SB), Z31
+	VMOVUPS constantsAVX512<>+12(SB), Z15
 	MOVQ    groups+24(FP), R8
 	MOVQ    length+32(FP), R9
 	CMPQ    R9, $+1
@@ -881,7 +1035,7 @@ TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
 	JEQ     short4
 
 groups:
-	VBROADCASTSS (DX), Z30
+	VBROADCASTSS (DX), Z14
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -890,35 +1044,31 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMULPS    Z30, Z1, Z1
-	VMOVUPS   Z1, (DI)
-	VPMOVZXBQ 8(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMULPS    Z30, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
-	VPMOVZXBQ 16(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMULPS    Z30, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
-	VPMOVZXBQ 24(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMULPS    Z30, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       grouploop
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           BX, $+64
+	JGE            grouploop
 
 grouptail:
 	TESTQ       BX, BX
@@ -926,62 +1076,454 @@ grouptail:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K7
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMULPS      Z30, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
+	VPMOVZXBW.Z (SI), K7, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMULPS      Z30, Z1, Z1
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z1, K6, 64(DI)
+	VPMOVZXBW.Z 16(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        BX, $+33
 	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMULPS      Z30, Z1, Z1
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z1, K6, 128(DI)
+	VPMOVZXBW.Z 32(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        BX, $+49
 	JLT         grouptailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMULPS      Z30, Z1, Z1
 	KSHIFTRQ    $0x30, K7, K6
+	VPMOVZXBW.Z 48(SI), K6, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS      Z14, Z0, Z0
+	VMOVUPS     Z0, K6, 192(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(BX*4), DI
+	LEAQ (SI)(BX*1), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS   (DX), Z14
+	VBROADCASTSS   4(DX), Z13
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z13, Z0, Z0
+	VMOVUPS        Z0, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z13, Z0, Z0
+	VMOVUPS        Z0, 192(DI)
+	ADDQ           $+8, DX
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+2, R8
+	CMPQ           R8, $+2
+	JGE            short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS   (DX), Z14
+	VBROADCASTSS   4(DX), Z13
+	VBROADCASTSS   8(DX), Z12
+	VBROADCASTSS   12(DX), Z11
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVUPS        Z0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z13, Z0, Z0
+	VMOVUPS        Z0, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z12, Z0, Z0
+	VMOVUPS        Z0, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVUPS        Z0, 192(DI)
+	ADDQ           $+16, DX
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+4, R8
+	CMPQ           R8, $+4
+	JGE            short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS        (DX), Z0
+	VBROADCASTI128 (SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        Z1, (DI)
+	VMOVUPS        64(DX), Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        Z1, 64(DI)
+	VMOVUPS        128(DX), Z0
+	VBROADCASTI128 32(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        Z1, 128(DI)
+	VMOVUPS        192(DX), Z0
+	VBROADCASTI128 48(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VMOVUPS        Z1, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	ADDQ           $+256, DX
+	SUBQ           $+64, BX
+	CMPQ           BX, $+64
+	JGE            laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVUPS.Z   (DX), K7, Z0
+	VPMOVZXBW.Z (SI), K7, Y1
+	VPSLLW      $0x08, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z0
+	VPMOVZXBW.Z 16(SI), K6, Y1
+	VPSLLW      $0x08, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K6, 64(DI)
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z0
+	VPMOVZXBW.Z 32(SI), K6, Y1
+	VPSLLW      $0x08, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K6, 128(DI)
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z0
+	VPMOVZXBW.Z 48(SI), K6, Y1
+	VPSLLW      $0x08, Y1, Y1
+	VCVTPH2PS   Y1, Z1
+	VMULPS      Z0, Z1, Z1
 	VMOVUPS     Z1, K6, 192(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+40(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVNTPS       Z0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVNTPS       Z0, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVNTPS       Z0, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVNTPS       Z0, 192(DI)
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, BX
+	CMPQ           BX, $+64
+	JGE            groupstream
+	JMP            grouptail
+
+short2stream:
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTSS   (DX), Z14
+	VBROADCASTSS   4(DX), Z13
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVNTPS       Z0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVNTPS       Z0, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z13, Z0, Z0
+	VMOVNTPS       Z0, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z13, Z0, Z0
+	VMOVNTPS       Z0, 192(DI)
+	ADDQ           $+8, DX
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+2, R8
+	CMPQ           R8, $+2
+	JGE            short2stream
+	JMP            short2end
+
+short4stream:
+	PREFETCHT0     (SI)(CX*1)
+	VBROADCASTSS   (DX), Z14
+	VBROADCASTSS   4(DX), Z13
+	VBROADCASTSS   8(DX), Z12
+	VBROADCASTSS   12(DX), Z11
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VMOVNTPS       Z0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z13, Z0, Z0
+	VMOVNTPS       Z0, 64(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z12, Z0, Z0
+	VMOVNTPS       Z0, 128(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z11, Z0, Z0
+	VMOVNTPS       Z0, 192(DI)
+	ADDQ           $+16, DX
+	ADDQ           $+256, DI
+	ADDQ           $+64, SI
+	SUBQ           $+4, R8
+	CMPQ           R8, $+4
+	JGE            short4stream
+	JMP            short4end
+
+// func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z15 table, Z14 table, Z13 table
+	// per group: Z12 scale
+	// vector registers in use at once: 8
+	MOVQ    y+0(FP), DI
+	MOVQ    q+8(FP), SI
+	MOVQ    scale+16(FP), DX
+	VMOVUPS constantsAVX512<>+104(SB), Z15
+	VMOVUPS constantsAVX512<>+168(SB), Z14
+	VMOVUPS constantsAVX512<>+232(SB), Z13
+	MOVQ    groups+24(FP), R8
+	MOVQ    length+32(FP), R9
+	CMPQ    R9, $+1
+	JEQ     lanes
+	CMPQ    R9, $+32
+	JEQ     short2
+	CMPQ    R9, $+16
+	JEQ     short4
+
+groups:
+	VBROADCASTSS (DX), Z12
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTQ 8(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, 64(DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, 128(DI)
+	VPBROADCASTQ 24(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+32, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        BX, BX
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z0, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VMOVDQU8.Z   16(SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z0, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VMOVDQU8.Z   24(SI), K6, X0
+	VPBROADCASTQ X0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z0, K6, 192(DI)
 
 grouptailnarrow:
 	LEAQ (DI)(BX*4), DI
@@ -1007,32 +1549,32 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTQ 8(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, 64(DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 128(DI)
+	VPBROADCASTQ 24(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+256, DI
 	ADDQ         $+32, SI
@@ -1056,34 +1598,34 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z28, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTQ 8(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 64(DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z10, Z0, Z0
+	VMOVUPS      Z0, 128(DI)
+	VPBROADCASTQ 24(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+256, DI
 	ADDQ         $+32, SI
@@ -1105,107 +1647,114 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VPMOVZXBQ (SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   (DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, (DI)
-	VPMOVZXBQ 8(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   64(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
-	VPMOVZXBQ 16(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   128(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
-	VPMOVZXBQ 24(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   192(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+32, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VMOVUPS      (DX), Z0
+	VPBROADCASTQ (SI), Z1
+	VPSHUFB      Z13, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, (DI)
+	VMOVUPS      64(DX), Z0
+	VPBROADCASTQ 8(SI), Z1
+	VPSHUFB      Z13, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      128(DX), Z0
+	VPBROADCASTQ 16(SI), Z1
+	VPSHUFB      Z13, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 128(DI)
+	VMOVUPS      192(DX), Z0
+	VPBROADCASTQ 24(SI), Z1
+	VPSHUFB      Z13, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          laneloop
 
 lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K7
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	VPMOVZXBQ.Z (SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMOVUPS.Z   (DX), K7, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x08, K6, K6
-	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 64(DI)
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x10, K6, K6
-	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 128(DI)
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	LEAQ        1(BX), CX
-	SHRQ        $0x01, CX
-	MOVQ        $-1, AX
-	BZHIQ       CX, AX, AX
-	KMOVQ       AX, K6
-	KSHIFTRQ    $0x18, K6, K6
-	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 192(DI)
+	TESTQ        BX, BX
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X1
+	VPBROADCASTQ X1, Z1
+	VPSHUFB      Z13, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X1
+	VPBROADCASTQ X1, Z1
+	VPSHUFB      Z13, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS      Z1, K6, 64(DI)
+	CMPQ         BX, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x10, K6, K6
+	VMOVDQU8.Z   16(SI), K6, X1
+	VPBROADCASTQ X1, Z1
+	VPSHUFB      Z13, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS      Z1, K6, 128(DI)
+	CMPQ         BX, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z0
+	LEAQ         1(BX), CX
+	SHRQ         $0x01, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x18, K6, K6
+	VMOVDQU8.Z   24(SI), K6, X1
+	VPBROADCASTQ X1, Z1
+	VPSHUFB      Z13, Z1, Z1
+	VPSRLVD      Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z0, Z1, Z1
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS      Z1, K6, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1220,66 +1769,66 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0 (SI)(CX*1)
-	VPMOVZXBQ  (SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VMOVNTPS   Z1, (DI)
-	VPMOVZXBQ  8(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VMOVNTPS   Z1, 64(DI)
-	VPMOVZXBQ  16(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VMOVNTPS   Z1, 128(DI)
-	VPMOVZXBQ  24(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VMOVNTPS   Z1, 192(DI)
-	ADDQ       $+256, DI
-	ADDQ       $+32, SI
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        groupstream
-	JMP        grouptail
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTQ 8(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPBROADCASTQ 24(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
+	ADDQ         $+256, DI
+	ADDQ         $+32, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          groupstream
+	JMP          grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTQ 8(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPBROADCASTQ 24(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+256, DI
 	ADDQ         $+32, SI
@@ -1290,34 +1839,34 @@ short2stream:
 
 short4stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z28, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VPBROADCASTQ (SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTQ 8(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
+	VPBROADCASTQ 16(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z10, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
+	VPBROADCASTQ 24(SI), Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSRLVD      Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+256, DI
 	ADDQ         $+32, SI
@@ -1327,23 +1876,77 @@ short4stream:
 	JMP          short4end
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
-DATA constantsAVX512<>+4(SB)/4, $0xbf80bf80
-DATA constantsAVX512<>+8(SB)/4, $0x3f803f80
-DATA constantsAVX512<>+12(SB)/4, $0x7e007e00
-DATA constantsAVX512<>+16(SB)/4, $0x00000000
-DATA constantsAVX512<>+20(SB)/4, $0x3f000000
-DATA constantsAVX512<>+24(SB)/4, $0x3f800000
-DATA constantsAVX512<>+28(SB)/4, $0x3fc00000
-DATA constantsAVX512<>+32(SB)/4, $0x40000000
-DATA constantsAVX512<>+36(SB)/4, $0x40400000
-DATA constantsAVX512<>+40(SB)/4, $0x40800000
-DATA constantsAVX512<>+44(SB)/4, $0x40c00000
-DATA constantsAVX512<>+48(SB)/4, $0x80000000
-DATA constantsAVX512<>+52(SB)/4, $0xbf000000
-DATA constantsAVX512<>+56(SB)/4, $0xbf800000
-DATA constantsAVX512<>+60(SB)/4, $0xbfc00000
-DATA constantsAVX512<>+64(SB)/4, $0xc0000000
-DATA constantsAVX512<>+68(SB)/4, $0xc0400000
-DATA constantsAVX512<>+72(SB)/4, $0xc0800000
-DATA constantsAVX512<>+76(SB)/4, $0xc0c00000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX512<>+4(SB)/4, $0x80808080
+DATA constantsAVX512<>+8(SB)/4, $0xffffffff
+DATA constantsAVX512<>+12(SB)/4, $0x01800080
+DATA constantsAVX512<>+16(SB)/4, $0x03800280
+DATA constantsAVX512<>+20(SB)/4, $0x05800480
+DATA constantsAVX512<>+24(SB)/4, $0x07800680
+DATA constantsAVX512<>+28(SB)/4, $0x09800880
+DATA constantsAVX512<>+32(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+36(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+40(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+44(SB)/4, $0x01800080
+DATA constantsAVX512<>+48(SB)/4, $0x03800280
+DATA constantsAVX512<>+52(SB)/4, $0x05800480
+DATA constantsAVX512<>+56(SB)/4, $0x07800680
+DATA constantsAVX512<>+60(SB)/4, $0x09800880
+DATA constantsAVX512<>+64(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+68(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+72(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+76(SB)/4, $0xbfffbfff
+DATA constantsAVX512<>+80(SB)/4, $0x0000007f
+DATA constantsAVX512<>+84(SB)/4, $0x3c000000
+DATA constantsAVX512<>+88(SB)/4, $0x40000000
+DATA constantsAVX512<>+92(SB)/4, $0xbc800000
+DATA constantsAVX512<>+96(SB)/4, $0x80000000
+DATA constantsAVX512<>+100(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+104(SB)/4, $0x00000000
+DATA constantsAVX512<>+108(SB)/4, $0x3f000000
+DATA constantsAVX512<>+112(SB)/4, $0x3f800000
+DATA constantsAVX512<>+116(SB)/4, $0x3fc00000
+DATA constantsAVX512<>+120(SB)/4, $0x40000000
+DATA constantsAVX512<>+124(SB)/4, $0x40400000
+DATA constantsAVX512<>+128(SB)/4, $0x40800000
+DATA constantsAVX512<>+132(SB)/4, $0x40c00000
+DATA constantsAVX512<>+136(SB)/4, $0x80000000
+DATA constantsAVX512<>+140(SB)/4, $0xbf000000
+DATA constantsAVX512<>+144(SB)/4, $0xbf800000
+DATA constantsAVX512<>+148(SB)/4, $0xbfc00000
+DATA constantsAVX512<>+152(SB)/4, $0xc0000000
+DATA constantsAVX512<>+156(SB)/4, $0xc0400000
+DATA constantsAVX512<>+160(SB)/4, $0xc0800000
+DATA constantsAVX512<>+164(SB)/4, $0xc0c00000
+DATA constantsAVX512<>+168(SB)/4, $0x00000000
+DATA constantsAVX512<>+172(SB)/4, $0x00000004
+DATA constantsAVX512<>+176(SB)/4, $0x00000000
+DATA constantsAVX512<>+180(SB)/4, $0x00000004
+DATA constantsAVX512<>+184(SB)/4, $0x00000000
+DATA constantsAVX512<>+188(SB)/4, $0x00000004
+DATA constantsAVX512<>+192(SB)/4, $0x00000000
+DATA constantsAVX512<>+196(SB)/4, $0x00000004
+DATA constantsAVX512<>+200(SB)/4, $0x00000000
+DATA constantsAVX512<>+204(SB)/4, $0x00000004
+DATA constantsAVX512<>+208(SB)/4, $0x00000000
+DATA constantsAVX512<>+212(SB)/4, $0x00000004
+DATA constantsAVX512<>+216(SB)/4, $0x00000000
+DATA constantsAVX512<>+220(SB)/4, $0x00000004
+DATA constantsAVX512<>+224(SB)/4, $0x00000000
+DATA constantsAVX512<>+228(SB)/4, $0x00000004
+DATA constantsAVX512<>+232(SB)/4, $0x00000000
+DATA constantsAVX512<>+236(SB)/4, $0x00000000
+DATA constantsAVX512<>+240(SB)/4, $0x00000001
+DATA constantsAVX512<>+244(SB)/4, $0x00000001
+DATA constantsAVX512<>+248(SB)/4, $0x00000002
+DATA constantsAVX512<>+252(SB)/4, $0x00000002
+DATA constantsAVX512<>+256(SB)/4, $0x00000003
+DATA constantsAVX512<>+260(SB)/4, $0x00000003
+DATA constantsAVX512<>+264(SB)/4, $0x00000004
+DATA constantsAVX512<>+268(SB)/4, $0x00000004
+DATA constantsAVX512<>+272(SB)/4, $0x00000005
+DATA constantsAVX512<>+276(SB)/4, $0x00000005
+DATA constantsAVX512<>+280(SB)/4, $0x00000006
+DATA constantsAVX512<>+284(SB)/4, $0x00000006
+DATA constantsAVX512<>+288(SB)/4, $0x00000007
+DATA constantsAVX512<>+292(SB)/4, $0x00000007
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $296

@@ -739,32 +739,56 @@ func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int, ahead int) {
 }
 
 // DecodeFp sets y to the values of the codes x.
-func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int, ahead int) {
+func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 {
-	case int(AVX2)<<16 | int(E4M3)<<0:
-		DecodeFpE4M3AVX2(y, x, n, ahead)
-		return
 	case int(AVX2)<<16 | int(E5M2)<<0:
-		DecodeFpE5M2AVX2(y, x, n, ahead)
+		DecodeFpE5M2AVX2(y, (*uint8)(x), n, ahead)
+		return
+	case int(AVX2)<<16 | int(E4M3FNUZ)<<0:
+		DecodeFpE4M3FNUZAVX2(y, (*int8)(x), n, ahead)
+		return
+	case int(AVX2)<<16 | int(E5M2FNUZ)<<0:
+		DecodeFpE5M2FNUZAVX2(y, (*int8)(x), n, ahead)
+		return
+	case int(AVX2)<<16 | int(E8M0)<<0:
+		DecodeFpE8M0AVX2(y, (*uint8)(x), n, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0:
-		DecodeFpE2M1AVX2(y, x, n, ahead)
+		DecodeFpE2M1AVX2(y, (*uint8)(x), n, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0:
-		DecodeFpE4M3AVX512(y, x, n, ahead)
+	case int(AVX2)<<16 | int(E2M1Packed)<<0:
+		DecodeFpE2M1PackedAVX2(y, (*uint8)(x), n, ahead)
+		return
+	case int(AVX2)<<16 | int(E4M3)<<0:
+		DecodeFpE4M3AVX2(y, (*uint8)(x), n, ahead)
 		return
 	case int(AVX512)<<16 | int(E5M2)<<0:
-		DecodeFpE5M2AVX512(y, x, n, ahead)
+		DecodeFpE5M2AVX512(y, (*uint8)(x), n, ahead)
+		return
+	case int(AVX512)<<16 | int(E4M3FNUZ)<<0:
+		DecodeFpE4M3FNUZAVX512(y, (*int8)(x), n, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2FNUZ)<<0:
+		DecodeFpE5M2FNUZAVX512(y, (*int8)(x), n, ahead)
+		return
+	case int(AVX512)<<16 | int(E8M0)<<0:
+		DecodeFpE8M0AVX512(y, (*uint8)(x), n, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0:
-		DecodeFpE2M1AVX512(y, x, n, ahead)
+		DecodeFpE2M1AVX512(y, (*uint8)(x), n, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1Packed)<<0:
+		DecodeFpE2M1PackedAVX512(y, (*uint8)(x), n, ahead)
+		return
+	case int(AVX512)<<16 | int(E4M3)<<0:
+		DecodeFpE4M3AVX512(y, (*uint8)(x), n, ahead)
 		return
 	}
 	panic("asm: no such implementation of DecodeFp")
 }
 
 // EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 {
 	case int(AVX2)<<16 | int(E4M3)<<0:
@@ -773,8 +797,20 @@ func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int,
 	case int(AVX2)<<16 | int(E5M2)<<0:
 		EncodeFpE5M2AVX2(y, x, most, n, ahead)
 		return
+	case int(AVX2)<<16 | int(E4M3FNUZ)<<0:
+		EncodeFpE4M3FNUZAVX2(y, x, most, n, ahead)
+		return
+	case int(AVX2)<<16 | int(E5M2FNUZ)<<0:
+		EncodeFpE5M2FNUZAVX2(y, x, most, n, ahead)
+		return
+	case int(AVX2)<<16 | int(E2M1)<<0:
+		EncodeFpE2M1AVX2(y, x, most, n, ahead)
+		return
 	case int(AVX2)<<16 | int(E2M1Packed)<<0:
 		EncodeFpE2M1PackedAVX2(y, x, most, n, ahead)
+		return
+	case int(AVX2)<<16 | int(E8M0)<<0:
+		EncodeFpE8M0AVX2(y, x, most, n, ahead)
 		return
 	case int(AVX512)<<16 | int(E4M3)<<0:
 		EncodeFpE4M3AVX512(y, x, most, n, ahead)
@@ -782,8 +818,20 @@ func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int,
 	case int(AVX512)<<16 | int(E5M2)<<0:
 		EncodeFpE5M2AVX512(y, x, most, n, ahead)
 		return
+	case int(AVX512)<<16 | int(E4M3FNUZ)<<0:
+		EncodeFpE4M3FNUZAVX512(y, x, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E5M2FNUZ)<<0:
+		EncodeFpE5M2FNUZAVX512(y, x, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E2M1)<<0:
+		EncodeFpE2M1AVX512(y, x, most, n, ahead)
+		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0:
 		EncodeFpE2M1PackedAVX512(y, x, most, n, ahead)
+		return
+	case int(AVX512)<<16 | int(E8M0)<<0:
+		EncodeFpE8M0AVX512(y, x, most, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of EncodeFp")

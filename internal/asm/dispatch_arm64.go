@@ -430,23 +430,35 @@ func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int, ahead int) {
 }
 
 // DecodeFp sets y to the values of the codes x.
-func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int, ahead int) {
+func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 {
-	case int(NEON)<<16 | int(E4M3)<<0:
-		DecodeFpE4M3NEON(y, x, n, ahead)
-		return
 	case int(NEON)<<16 | int(E5M2)<<0:
-		DecodeFpE5M2NEON(y, x, n, ahead)
+		DecodeFpE5M2NEON(y, (*uint8)(x), n, ahead)
+		return
+	case int(NEON)<<16 | int(E4M3FNUZ)<<0:
+		DecodeFpE4M3FNUZNEON(y, (*int8)(x), n, ahead)
+		return
+	case int(NEON)<<16 | int(E5M2FNUZ)<<0:
+		DecodeFpE5M2FNUZNEON(y, (*int8)(x), n, ahead)
+		return
+	case int(NEON)<<16 | int(E8M0)<<0:
+		DecodeFpE8M0NEON(y, (*uint8)(x), n, ahead)
 		return
 	case int(NEON)<<16 | int(E2M1)<<0:
-		DecodeFpE2M1NEON(y, x, n, ahead)
+		DecodeFpE2M1NEON(y, (*uint8)(x), n, ahead)
+		return
+	case int(NEON)<<16 | int(E2M1Packed)<<0:
+		DecodeFpE2M1PackedNEON(y, (*uint8)(x), n, ahead)
+		return
+	case int(NEON)<<16 | int(E4M3)<<0:
+		DecodeFpE4M3NEON(y, (*uint8)(x), n, ahead)
 		return
 	}
 	panic("asm: no such implementation of DecodeFp")
 }
 
 // EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 {
 	case int(NEON)<<16 | int(E4M3)<<0:
@@ -455,8 +467,20 @@ func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int,
 	case int(NEON)<<16 | int(E5M2)<<0:
 		EncodeFpE5M2NEON(y, x, most, n, ahead)
 		return
+	case int(NEON)<<16 | int(E4M3FNUZ)<<0:
+		EncodeFpE4M3FNUZNEON(y, x, most, n, ahead)
+		return
+	case int(NEON)<<16 | int(E5M2FNUZ)<<0:
+		EncodeFpE5M2FNUZNEON(y, x, most, n, ahead)
+		return
+	case int(NEON)<<16 | int(E2M1)<<0:
+		EncodeFpE2M1NEON(y, x, most, n, ahead)
+		return
 	case int(NEON)<<16 | int(E2M1Packed)<<0:
 		EncodeFpE2M1PackedNEON(y, x, most, n, ahead)
+		return
+	case int(NEON)<<16 | int(E8M0)<<0:
+		EncodeFpE8M0NEON(y, x, most, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of EncodeFp")

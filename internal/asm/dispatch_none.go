@@ -91,12 +91,12 @@ func Decode(isa ISA, elemKind Elem, y *float32, x *uint16, n int, ahead int) {
 }
 
 // DecodeFp sets y to the values of the codes x.
-func DecodeFp(isa ISA, codeKind Code, y *float32, x *uint8, n int, ahead int) {
+func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead int) {
 	panic("asm: no such implementation of DecodeFp")
 }
 
 // EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it it overflows.
+// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
 	panic("asm: no such implementation of EncodeFp")
 }

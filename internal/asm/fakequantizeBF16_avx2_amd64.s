@@ -77,11 +77,11 @@ grouploop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -98,11 +98,11 @@ grouploop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -234,11 +234,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
 	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -247,11 +247,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y3, Y0
 	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
 	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -375,11 +375,11 @@ short2loop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -396,11 +396,11 @@ short2loop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -475,11 +475,11 @@ laneloop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y2, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -496,11 +496,11 @@ laneloop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y6, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y8, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y8, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -810,11 +810,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
 	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -823,11 +823,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y6, Y0
 	VPADDD    Y12, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y8, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y8, Y1
 	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -938,11 +938,11 @@ groupstream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -959,11 +959,11 @@ groupstream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1001,13 +1001,13 @@ grouprare:
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1036,13 +1036,13 @@ grouprare:
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1101,13 +1101,13 @@ grouptailrarenarrow:
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1118,13 +1118,13 @@ grouptailrarenarrow:
 	VPADDD       Y12, Y0, Y0
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y4, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y12, Y0, Y0
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y0, Y4, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1175,11 +1175,11 @@ short2stream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1196,11 +1196,11 @@ short2stream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y12, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1240,13 +1240,13 @@ short2rare:
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1275,13 +1275,13 @@ short2rare:
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1316,13 +1316,13 @@ lanerare:
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1353,13 +1353,13 @@ lanerare:
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y12, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1422,13 +1422,13 @@ lanetailrarenarrow:
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1439,13 +1439,13 @@ lanetailrarenarrow:
 	VPADDD       Y12, Y0, Y0
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y4, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y12, Y0, Y0
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y0, Y4, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1530,11 +1530,11 @@ grouploop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1551,11 +1551,11 @@ grouploop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1687,11 +1687,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
 	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1700,11 +1700,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y3, Y0
 	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
 	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -1843,11 +1843,11 @@ short2loop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1864,11 +1864,11 @@ short2loop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1958,11 +1958,11 @@ laneloop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y2, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -1993,11 +1993,11 @@ laneloop:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y6, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y8, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y8, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2420,11 +2420,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
 	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
 	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -2433,11 +2433,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y6, Y0
 	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y0, Y0
 	VPSLLD    $0x0f, Y8, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y8, Y1
 	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
@@ -2548,11 +2548,11 @@ groupstream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2569,11 +2569,11 @@ groupstream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2611,13 +2611,13 @@ grouprare:
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2647,13 +2647,13 @@ grouprare:
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2712,13 +2712,13 @@ grouptailrarenarrow:
 	VPADDD       Y14, Y5, Y5
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y14, Y5, Y5
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2730,13 +2730,13 @@ grouptailrarenarrow:
 	VPADDD       Y14, Y1, Y1
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
 	VPADDD       Y14, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -2801,11 +2801,11 @@ short2stream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2822,11 +2822,11 @@ short2stream:
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y3, Y0
 	VPADDD       Y14, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y4, Y1
 	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2867,13 +2867,13 @@ short2rare:
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2903,13 +2903,13 @@ short2rare:
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -2958,13 +2958,13 @@ lanerare:
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -3010,13 +3010,13 @@ lanerare:
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y1, Y3
 	VPADDD       Y14, Y3, Y3
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -3107,13 +3107,13 @@ lanetailrarenarrow:
 	VPADDD       Y14, Y5, Y5
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y5, Y4, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y1, Y5
 	VPADDD       Y14, Y5, Y5
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y5, Y4, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -3125,13 +3125,13 @@ lanetailrarenarrow:
 	VPADDD       Y14, Y1, Y1
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
 	VPADDD       Y14, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -3228,11 +3228,11 @@ grouploop:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -3254,11 +3254,11 @@ grouploop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -3411,11 +3411,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -3425,11 +3425,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y3, Y2
 	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -3571,11 +3571,11 @@ short2loop:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -3597,11 +3597,11 @@ short2loop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -3690,11 +3690,11 @@ laneloop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -3716,11 +3716,11 @@ laneloop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -4132,11 +4132,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -4146,11 +4146,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y3, Y2
 	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -4278,11 +4278,11 @@ groupstream:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -4304,11 +4304,11 @@ groupstream:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -4351,13 +4351,13 @@ grouprare:
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -4392,13 +4392,13 @@ grouprare:
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -4466,13 +4466,13 @@ grouptailrarenarrow:
 	VPADDD       Y4, Y6, Y6
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y6, Y5, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y4, Y6, Y6
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -4485,13 +4485,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4559,11 +4559,11 @@ short2stream:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -4585,11 +4585,11 @@ short2stream:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -4635,13 +4635,13 @@ short2rare:
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -4676,13 +4676,13 @@ short2rare:
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -4724,13 +4724,13 @@ lanerare:
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -4769,13 +4769,13 @@ lanerare:
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y1, Y4
 	VPADDD       Y2, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -4851,13 +4851,13 @@ lanetailrarenarrow:
 	VPADDD       Y4, Y6, Y6
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y6, Y5, Y0
-	VPSRLD       $0x10, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y1, Y6
 	VPADDD       Y4, Y6, Y6
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y6, Y5, Y1
+	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
@@ -4870,13 +4870,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4962,11 +4962,11 @@ grouploop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4987,11 +4987,11 @@ grouploop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y5, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -5139,11 +5139,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y5, Y4
 	VPADDD    Y12, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y6, Y5
 	VPSRLD    $0x1f, Y5, Y5
 	VPADDD    Y5, Y6, Y5
 	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y5, Y5
 	VPACKUSDW Y5, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -5152,11 +5152,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y7, Y4
 	VPADDD    Y12, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y8, Y5
 	VPSRLD    $0x1f, Y5, Y5
 	VPADDD    Y5, Y8, Y5
 	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y5, Y5
 	VPACKUSDW Y5, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -5334,11 +5334,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -5359,11 +5359,11 @@ short2loop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y5, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -5448,11 +5448,11 @@ laneloop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y3, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
 	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -5471,11 +5471,11 @@ laneloop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y9, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y9, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -5797,11 +5797,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y6, Y6
 	VPADDD    Y6, Y3, Y6
 	VPADDD    Y12, Y6, Y6
-	VPSRLD    $0x10, Y6, Y6
 	VPSLLD    $0x0f, Y5, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y5, Y3
 	VPADDD    Y12, Y3, Y3
+	VPSRLD    $0x10, Y6, Y6
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y6, Y6
 	VPERMQ    $0xd8, Y6, Y6
@@ -5810,11 +5810,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y7, Y3
 	VPADDD    Y12, Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x0f, Y9, Y5
 	VPSRLD    $0x1f, Y5, Y5
 	VPADDD    Y5, Y9, Y5
 	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y3, Y3
 	VPSRLD    $0x10, Y5, Y5
 	VPACKUSDW Y5, Y3, Y3
 	VPERMQ    $0xd8, Y3, Y3
@@ -5978,11 +5978,11 @@ groupstream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -6003,11 +6003,11 @@ groupstream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y5, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -6055,13 +6055,13 @@ grouprare:
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y0, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -6092,13 +6092,13 @@ grouprare:
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y7, Y7
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -6168,13 +6168,13 @@ grouptailrarenarrow:
 	VPADDD       Y12, Y9, Y9
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y9, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y4, Y9
 	VPADDD       Y12, Y9, Y9
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y9, Y0, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -6185,13 +6185,13 @@ grouptailrarenarrow:
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y0, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y0, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -6253,11 +6253,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -6278,11 +6278,11 @@ short2stream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y5, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -6332,13 +6332,13 @@ short2rare:
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y0, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -6369,13 +6369,13 @@ short2rare:
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y7, Y7
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -6419,13 +6419,13 @@ lanerare:
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -6458,13 +6458,13 @@ lanerare:
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y1, Y0, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y8, Y1
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y1, Y0, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -6538,13 +6538,13 @@ lanetailrarenarrow:
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -6555,13 +6555,13 @@ lanetailrarenarrow:
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y1, Y0, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y9, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y9, Y1
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y9, Y9, Y9
 	VBLENDVPS    Y9, Y1, Y0, Y9
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -6665,11 +6665,11 @@ grouploop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -6691,11 +6691,11 @@ grouploop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -6852,11 +6852,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y5, Y9
 	VPADDD       Y4, Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
@@ -6866,11 +6866,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -7070,11 +7070,11 @@ short2loop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -7096,11 +7096,11 @@ short2loop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -7201,11 +7201,11 @@ laneloop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
 	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -7239,11 +7239,11 @@ laneloop:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y9, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y9, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -7679,11 +7679,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y3, Y8
 	VPADDD       Y0, Y8, Y8
-	VPSRLD       $0x10, Y8, Y8
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
 	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y8, Y8
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
@@ -7693,11 +7693,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y7, Y3
 	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y9, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y9, Y5
 	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -7870,11 +7870,11 @@ groupstream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -7896,11 +7896,11 @@ groupstream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -7949,13 +7949,13 @@ grouprare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -7988,13 +7988,13 @@ grouprare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -8065,13 +8065,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y4, Y10
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -8084,13 +8084,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y8, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -8173,11 +8173,11 @@ short2stream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -8199,11 +8199,11 @@ short2stream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -8255,13 +8255,13 @@ short2rare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -8294,13 +8294,13 @@ short2rare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -8359,13 +8359,13 @@ lanerare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -8414,13 +8414,13 @@ lanerare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y8, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -8523,13 +8523,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y10, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y4, Y10
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y10, Y1, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -8542,13 +8542,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -8655,11 +8655,11 @@ grouploop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -8683,11 +8683,11 @@ grouploop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -8852,11 +8852,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y5, Y9
 	VPADDD       Y4, Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
@@ -8866,11 +8866,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -9064,11 +9064,11 @@ short2loop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -9092,11 +9092,11 @@ short2loop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -9195,11 +9195,11 @@ laneloop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y11, Y4
 	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -9223,11 +9223,11 @@ laneloop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y3, Y7
 	VPADDD       Y6, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
 	VPADDD       Y6, Y3, Y3
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -9651,11 +9651,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y11, Y8
 	VPADDD       Y7, Y8, Y8
-	VPSRLD       $0x10, Y8, Y8
 	VPSLLD       $0x0f, Y3, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y7, Y9, Y9
+	VPSRLD       $0x10, Y8, Y8
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
@@ -9665,11 +9665,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y4, Y7
 	VPADDD       Y3, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
 	VPADDD       Y3, Y4, Y4
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -9848,11 +9848,11 @@ groupstream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -9876,11 +9876,11 @@ groupstream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -9933,13 +9933,13 @@ grouprare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -9976,13 +9976,13 @@ grouprare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -10061,13 +10061,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y4, Y10
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -10080,13 +10080,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y8, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -10163,11 +10163,11 @@ short2stream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -10191,11 +10191,11 @@ short2stream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -10251,13 +10251,13 @@ short2rare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -10294,13 +10294,13 @@ short2rare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -10351,13 +10351,13 @@ lanerare:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y6, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -10398,13 +10398,13 @@ lanerare:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -10491,13 +10491,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y6, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -10510,13 +10510,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y1, Y8
-	VPSRLD       $0x10, Y8, Y8
 	VPSLLD       $0x0f, Y10, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y10, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y10, Y10, Y10
 	VBLENDVPS    Y10, Y2, Y1, Y10
+	VPSRLD       $0x10, Y8, Y8
 	VPSRLD       $0x10, Y10, Y10
 	VPACKUSDW    Y10, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
@@ -10608,11 +10608,11 @@ grouploop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -10633,11 +10633,11 @@ grouploop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y5, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -10786,11 +10786,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y5, Y4
 	VPADDD    Y12, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y6, Y5
 	VPSRLD    $0x1f, Y5, Y5
 	VPADDD    Y5, Y6, Y5
 	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y5, Y5
 	VPACKUSDW Y5, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -10799,11 +10799,11 @@ grouptailnarrow:
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y7, Y4
 	VPADDD    Y12, Y4, Y4
-	VPSRLD    $0x10, Y4, Y4
 	VPSLLD    $0x0f, Y8, Y5
 	VPSRLD    $0x1f, Y5, Y5
 	VPADDD    Y5, Y8, Y5
 	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y5, Y5
 	VPACKUSDW Y5, Y4, Y4
 	VPERMQ    $0xd8, Y4, Y4
@@ -10959,11 +10959,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -10984,11 +10984,11 @@ short2loop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y5, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -11074,11 +11074,11 @@ laneloop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y3, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
 	VPADDD       Y12, Y3, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -11097,11 +11097,11 @@ laneloop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y9, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y9, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -11424,11 +11424,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y6, Y6
 	VPADDD    Y6, Y3, Y6
 	VPADDD    Y12, Y6, Y6
-	VPSRLD    $0x10, Y6, Y6
 	VPSLLD    $0x0f, Y5, Y3
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y5, Y3
 	VPADDD    Y12, Y3, Y3
+	VPSRLD    $0x10, Y6, Y6
 	VPSRLD    $0x10, Y3, Y3
 	VPACKUSDW Y3, Y6, Y6
 	VPERMQ    $0xd8, Y6, Y6
@@ -11437,11 +11437,11 @@ lanetailnarrow:
 	VPSRLD    $0x1f, Y3, Y3
 	VPADDD    Y3, Y7, Y3
 	VPADDD    Y12, Y3, Y3
-	VPSRLD    $0x10, Y3, Y3
 	VPSLLD    $0x0f, Y9, Y5
 	VPSRLD    $0x1f, Y5, Y5
 	VPADDD    Y5, Y9, Y5
 	VPADDD    Y12, Y5, Y5
+	VPSRLD    $0x10, Y3, Y3
 	VPSRLD    $0x10, Y5, Y5
 	VPACKUSDW Y5, Y3, Y3
 	VPERMQ    $0xd8, Y3, Y3
@@ -11581,11 +11581,11 @@ groupstream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -11606,11 +11606,11 @@ groupstream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y5, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -11659,13 +11659,13 @@ grouprare:
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y0, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -11696,13 +11696,13 @@ grouprare:
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y7, Y7
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -11773,13 +11773,13 @@ grouptailrarenarrow:
 	VPADDD       Y12, Y9, Y9
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y9, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y4, Y9
 	VPADDD       Y12, Y9, Y9
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y9, Y0, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -11790,13 +11790,13 @@ grouptailrarenarrow:
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y0, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y0, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -11859,11 +11859,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -11884,11 +11884,11 @@ short2stream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y5, Y4
 	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y12, Y5, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -11939,13 +11939,13 @@ short2rare:
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y4, Y5
 	VPADDD       Y12, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y0, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -11976,13 +11976,13 @@ short2rare:
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y12, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y0, Y7
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y7, Y7
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -12027,13 +12027,13 @@ lanerare:
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -12066,13 +12066,13 @@ lanerare:
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y1, Y0, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y8, Y1
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y1, Y0, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -12147,13 +12147,13 @@ lanetailrarenarrow:
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y0, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y1, Y0, Y5
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -12164,13 +12164,13 @@ lanetailrarenarrow:
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y1, Y0, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y9, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y9, Y1
 	VPADDD       Y12, Y1, Y1
 	VCMPPS       $0x07, Y9, Y9, Y9
 	VBLENDVPS    Y9, Y1, Y0, Y9
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -12275,11 +12275,11 @@ grouploop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -12301,11 +12301,11 @@ grouploop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -12463,11 +12463,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y5, Y9
 	VPADDD       Y4, Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
@@ -12477,11 +12477,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -12659,11 +12659,11 @@ short2loop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -12685,11 +12685,11 @@ short2loop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -12791,11 +12791,11 @@ laneloop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
 	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -12829,11 +12829,11 @@ laneloop:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y0, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y9, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y9, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -13270,11 +13270,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y3, Y8
 	VPADDD       Y0, Y8, Y8
-	VPSRLD       $0x10, Y8, Y8
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
 	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y8, Y8
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
@@ -13284,11 +13284,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y7, Y3
 	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y9, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y9, Y5
 	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -13437,11 +13437,11 @@ groupstream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -13463,11 +13463,11 @@ groupstream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -13517,13 +13517,13 @@ grouprare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -13556,13 +13556,13 @@ grouprare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -13634,13 +13634,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y4, Y10
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -13653,13 +13653,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y8, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -13743,11 +13743,11 @@ short2stream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -13769,11 +13769,11 @@ short2stream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -13826,13 +13826,13 @@ short2rare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -13865,13 +13865,13 @@ short2rare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -13931,13 +13931,13 @@ lanerare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y1, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -13986,13 +13986,13 @@ lanerare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y8, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y1, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -14096,13 +14096,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y10, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y4, Y10
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y10, Y1, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -14115,13 +14115,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -14229,11 +14229,11 @@ grouploop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -14257,11 +14257,11 @@ grouploop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -14427,11 +14427,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y5, Y9
 	VPADDD       Y4, Y9, Y9
-	VPSRLD       $0x10, Y9, Y9
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
@@ -14441,11 +14441,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -14617,11 +14617,11 @@ short2loop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -14645,11 +14645,11 @@ short2loop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -14749,11 +14749,11 @@ laneloop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y11, Y4
 	VPADDD       Y2, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y2, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -14777,11 +14777,11 @@ laneloop:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y3, Y7
 	VPADDD       Y6, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
 	VPADDD       Y6, Y3, Y3
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -15206,11 +15206,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y11, Y8
 	VPADDD       Y7, Y8, Y8
-	VPSRLD       $0x10, Y8, Y8
 	VPSLLD       $0x0f, Y3, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y3, Y9
 	VPADDD       Y7, Y9, Y9
+	VPSRLD       $0x10, Y8, Y8
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
@@ -15220,11 +15220,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y4, Y7
 	VPADDD       Y3, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y6, Y4
 	VPADDD       Y3, Y4, Y4
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -15379,11 +15379,11 @@ groupstream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -15407,11 +15407,11 @@ groupstream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -15465,13 +15465,13 @@ grouprare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -15508,13 +15508,13 @@ grouprare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -15594,13 +15594,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y10, Y9, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y10
 	VPSRLD       $0x1f, Y10, Y10
 	VPADDD       Y10, Y4, Y10
 	VPADDD       Y0, Y10, Y10
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y10, Y9, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -15613,13 +15613,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y4, Y2, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y8, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y4, Y2, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -15697,11 +15697,11 @@ short2stream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y2, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -15725,11 +15725,11 @@ short2stream:
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y5, Y7
 	VPADDD       Y4, Y7, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -15786,13 +15786,13 @@ short2rare:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y4, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y4, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y6, Y5, Y4
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -15829,13 +15829,13 @@ short2rare:
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y6, Y8
 	VPADDD       Y0, Y8, Y8
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y8, Y7, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -15887,13 +15887,13 @@ lanerare:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y6, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -15934,13 +15934,13 @@ lanerare:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y8, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -16028,13 +16028,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y6, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -16047,13 +16047,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y2, Y1, Y8
-	VPSRLD       $0x10, Y8, Y8
 	VPSLLD       $0x0f, Y10, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y10, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y10, Y10, Y10
 	VBLENDVPS    Y10, Y2, Y1, Y10
+	VPSRLD       $0x10, Y8, Y8
 	VPSRLD       $0x10, Y10, Y10
 	VPACKUSDW    Y10, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8

@@ -8,8 +8,8 @@
 
 TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
-	// per group: V25 scale, V24 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip
 	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -17,44 +17,44 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $200-64
 	MOVD recip+24(FP), R3
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -62,36 +62,36 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V0.S4
+	VFMLA V10.S4, V4.S4, V0.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V3.S4, V1.S4
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -126,22 +126,22 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -149,43 +149,43 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	CMP $5, R4
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V1.S4
+	VFMLA V10.S4, V4.S4, V1.S4
 	CMP $13, R4
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V25.S4, V3.S4, V4.S4
+	VFMLA V10.S4, V3.S4, V4.S4
 grouptailnarrow:
-	VCMTST V27.S4, V0.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V27.S4, V1.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V4.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
 	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
 	FMOVQ F1, 32(RSP)
@@ -254,36 +254,36 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V1.S4
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V9.S4, V6.S4, V1.S4
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -401,43 +401,43 @@ piece20:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	CMP $5, R4
 	BLT lanetailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V1.S4
 	CMP $9, R4
 	BLT lanetailnarrow
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V8.S4, V7.S4, V2.S4
 	CMP $13, R4
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V9.S4, V6.S4, V3.S4
 lanetailnarrow:
-	VCMTST V27.S4, V0.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	VCMTST V27.S4, V1.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
 	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V27.S4, V2.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
 	FMOVQ F2, 32(RSP)
@@ -465,59 +465,59 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
@@ -525,66 +525,66 @@ grouprare:
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	CMP $9, R4
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
 	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
@@ -595,30 +595,30 @@ lanerare:
 	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R2), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, (R0)
@@ -627,28 +627,28 @@ lanerare:
 	FMOVQ 32(R2), F3
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R2), F3
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
@@ -659,22 +659,22 @@ lanetailrare:
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	CMP $5, R4
 	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	CMP $9, R4
 	BLT lanetailrarenarrow
 	FMOVQ 64(RSP), F2
@@ -682,44 +682,44 @@ lanetailrare:
 	FMOVQ 112(RSP), F4
 	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	CMP $13, R4
 	BLT lanetailrarenarrow
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	FMOVQ 128(RSP), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
 	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
@@ -729,57 +729,57 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff
-	// per group: V25 scale, V24 recip, V0 zeroPoint, V1 ISub, V0 ISub, V23 ToFloat, V22 ToFloat
+	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
 	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+44(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+44(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d837 // scvtf v23.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d816 // scvtf v22.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -787,36 +787,36 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e37f484 // fmax v4.4s, v4.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V0.S4
+	VFMLA V10.S4, V4.S4, V0.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V3.S4, V1.S4
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -851,22 +851,22 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -874,43 +874,43 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V2.S4, V0.S4
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e37f484 // fmax v4.4s, v4.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V1.S4
+	VFMLA V10.S4, V4.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V25.S4, V3.S4, V4.S4
+	VFMLA V10.S4, V3.S4, V4.S4
 grouptailnarrow:
-	VCMTST V27.S4, V0.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V27.S4, V1.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V4.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
 	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
 	FMOVQ F1, 32(RSP)
@@ -980,8 +980,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -990,8 +990,8 @@ laneloop:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	FMOVQ 16(R4), F1
-	VSUB V1.S4, V30.S4, V3.S4
-	VSUB V1.S4, V29.S4, V1.S4
+	VSUB V1.S4, V15.S4, V3.S4
+	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -999,16 +999,16 @@ laneloop:
 	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V1.S4
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, (R0)
 	FMOVQ 32(R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -1017,8 +1017,8 @@ laneloop:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V8.S4, V7.S4, V0.S4
 	FMOVQ 48(R4), F1
-	VSUB V1.S4, V30.S4, V2.S4
-	VSUB V1.S4, V29.S4, V1.S4
+	VSUB V1.S4, V15.S4, V2.S4
+	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -1026,10 +1026,10 @@ laneloop:
 	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V9.S4, V6.S4, V1.S4
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -1173,8 +1173,8 @@ piece24:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 208(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -1185,8 +1185,8 @@ piece24:
 	CMP $5, R5
 	BLT lanetailnarrow
 	FMOVQ 224(RSP), F1
-	VSUB V1.S4, V30.S4, V3.S4
-	VSUB V1.S4, V29.S4, V1.S4
+	VSUB V1.S4, V15.S4, V3.S4
+	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -1197,8 +1197,8 @@ piece24:
 	CMP $9, R5
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -1209,8 +1209,8 @@ piece24:
 	CMP $13, R5
 	BLT lanetailnarrow
 	FMOVQ 256(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -1219,17 +1219,17 @@ piece24:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V9.S4, V6.S4, V3.S4
 lanetailnarrow:
-	VCMTST V27.S4, V0.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	VCMTST V27.S4, V1.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
 	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V27.S4, V2.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
 	FMOVQ F2, 32(RSP)
@@ -1257,59 +1257,59 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
@@ -1317,66 +1317,66 @@ grouprare:
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f421 // fmax v1.4s, v1.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e28f400 // fmax v0.4s, v0.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f463 // fmax v3.4s, v3.4s, v23.4s
-	WORD $0x4eb6f463 // fmin v3.4s, v3.4s, v22.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f442 // fmax v2.4s, v2.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
 	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
@@ -1386,41 +1386,41 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R2), F2
 	FMOVQ (R4), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R4), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, (R0)
@@ -1428,39 +1428,39 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 32(R2), F3
 	FMOVQ 32(R4), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R2), F3
 	FMOVQ 48(R4), F4
-	VSUB V4.S4, V30.S4, V5.S4
-	VSUB V4.S4, V29.S4, V4.S4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
@@ -1470,88 +1470,88 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	CMP $5, R5
 	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 96(RSP), F2
 	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	CMP $9, R5
 	BLT lanetailrarenarrow
 	FMOVQ 64(RSP), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	FMOVQ 112(RSP), F4
 	FMOVQ 240(RSP), F5
-	VSUB V5.S4, V30.S4, V6.S4
-	VSUB V5.S4, V29.S4, V5.S4
+	VSUB V5.S4, V15.S4, V6.S4
+	VSUB V5.S4, V14.S4, V5.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	CMP $13, R5
 	BLT lanetailrarenarrow
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	FMOVQ 128(RSP), F4
 	FMOVQ 256(RSP), F5
-	VSUB V5.S4, V30.S4, V6.S4
-	VSUB V5.S4, V29.S4, V5.S4
+	VSUB V5.S4, V15.S4, V6.S4
+	VSUB V5.S4, V14.S4, V5.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
 	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
@@ -1561,8 +1561,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
-	// per group: V25 scale, V24 recip, V23 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -1571,49 +1571,49 @@ TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $264-72
 	MOVD minval+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -1621,40 +1621,40 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V0.S4
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	VFMLA V10.S4, V2.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V0.S4
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	VFMLA V10.S4, V4.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V3.S4, V1.S4
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V1.S4
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -1689,26 +1689,26 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -1716,47 +1716,47 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V0.S4
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	VFMLA V10.S4, V2.S4, V0.S4
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V2.S4
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V1.S4
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	VFMLA V10.S4, V4.S4, V1.S4
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V25.S4, V3.S4, V4.S4
-	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
+	VFMLA V10.S4, V3.S4, V4.S4
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 grouptailnarrow:
-	VCMTST V27.S4, V0.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V27.S4, V1.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V4.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
 	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
 	FMOVQ F1, 32(RSP)
@@ -1816,58 +1816,58 @@ laneloop:
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	FMOVQ 32(R3), F9
 	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R2), F11
-	VFMLS V11.S4, V10.S4, V3.S4
+	FMOVQ 32(R2), F16
+	VFMLS V16.S4, V10.S4, V3.S4
 	VFMLA V9.S4, V3.S4, V10.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 48(R3), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R2), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
+	FMOVQ 48(R2), F18
+	VFMLS V18.S4, V17.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V17.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
 	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V2.S4
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V2.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
-	WORD $0x4ebdf54a // fmin v10.4s, v10.4s, v29.4s
+	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V11.S4, V10.S4, V0.S4
+	VFMLA V16.S4, V10.S4, V0.S4
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
-	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V12.S4, V1.S4
+	VFMLA V18.S4, V17.S4, V1.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -2001,65 +2001,65 @@ piece24:
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	FMOVQ 176(RSP), F9
 	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 112(RSP), F11
-	VFMLS V11.S4, V10.S4, V3.S4
+	FMOVQ 112(RSP), F16
+	VFMLS V16.S4, V10.S4, V3.S4
 	VFMLA V9.S4, V3.S4, V10.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 256(RSP), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 192(RSP), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 128(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
+	FMOVQ 128(RSP), F18
+	VFMLS V18.S4, V17.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V17.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
 	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V2.S4
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
-	WORD $0x4ebdf54a // fmin v10.4s, v10.4s, v29.4s
+	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V11.S4, V10.S4, V1.S4
+	VFMLA V16.S4, V10.S4, V1.S4
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	CMP $13, R5
 	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
-	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V13.S4, V12.S4, V4.S4
+	VFMLA V18.S4, V17.S4, V4.S4
 	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
 lanetailnarrow:
-	VCMTST V27.S4, V0.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V2.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V27.S4, V1.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V4.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
 	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
 	FMOVQ F1, 32(RSP)
@@ -2087,63 +2087,63 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
@@ -2151,70 +2151,70 @@ grouprare:
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e39dc21 // fmul v1.4s, v1.4s, v25.4s
-	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e39dc00 // fmul v0.4s, v0.4s, v25.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F2
 	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	WORD $0x6e39dc42 // fmul v2.4s, v2.4s, v25.4s
-	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
 	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
@@ -2227,9 +2227,9 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
@@ -2238,21 +2238,21 @@ lanerare:
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	MOVD $2143289344, R16
 	VDUP R16, V2.S4
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, (R0)
@@ -2263,9 +2263,9 @@ lanerare:
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
@@ -2274,19 +2274,19 @@ lanerare:
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
 	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V27.S4, V4.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
 	FMOVQ F3, 16(R0)
@@ -2299,9 +2299,9 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	CMP $5, R5
@@ -2312,9 +2312,9 @@ lanetailrare:
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	CMP $9, R5
@@ -2326,9 +2326,9 @@ lanetailrare:
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
 	WORD $0x6e24fc63 // fdiv v3.4s, v3.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	CMP $13, R5
@@ -2339,9 +2339,9 @@ lanetailrare:
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 lanetailrarenarrow:
@@ -2349,23 +2349,23 @@ lanetailrarenarrow:
 	VDUP R16, V4.S4
 	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e20e406 // fcmeq v6.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6040c5 // addhn2 v5.8h, v6.4s, v0.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
 	VBSL V4.B16, V3.B16, V0.B16
-	VCMTST V27.S4, V0.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e624060 // addhn2 v0.8h, v3.4s, v2.4s
 	FMOVQ F0, 32(RSP)
@@ -2375,8 +2375,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
-	// per group: V25 scale, V24 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip
 	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -2385,44 +2385,44 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $216-72
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2430,40 +2430,40 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V5.S4
+	VFMLA V10.S4, V0.S4, V5.S4
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V6.S4
+	VFMLA V10.S4, V2.S4, V6.S4
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V5.S4
+	VFMLA V10.S4, V1.S4, V5.S4
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V6.S4
+	VFMLA V10.S4, V4.S4, V6.S4
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
@@ -2504,22 +2504,22 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2527,47 +2527,47 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V5.S4
+	VFMLA V10.S4, V0.S4, V5.S4
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V6.S4
+	VFMLA V10.S4, V2.S4, V6.S4
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V7.S4
+	VFMLA V10.S4, V1.S4, V7.S4
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V8.S4
+	VFMLA V10.S4, V4.S4, V8.S4
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
 	FMOVQ F5, 16(RSP)
-	VCMTST V27.S4, V7.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V8.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V7.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V8.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
 	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
 	FMOVQ F7, 32(RSP)
@@ -2660,40 +2660,40 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V3.S4, V4.S4
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V4.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V4.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
 	FMOVQ F1, (R0)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e1 // fmax v1.4s, v7.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-	VCMTST V27.S4, V2.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	VCMTST V27.S4, V5.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V2.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V5.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
 	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
 	FMOVQ F2, 16(R0)
@@ -2817,47 +2817,47 @@ piece24:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V3.S4, V4.S4
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e2 // fmax v2.4s, v7.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V8.S4, V2.S4, V5.S4
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c7 // fmax v7.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e2ff4c7 // fmax v7.4s, v6.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	VFMLA V9.S4, V7.S4, V8.S4
 	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
 lanetailnarrow:
-	VCMTST V27.S4, V1.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	VCMTST V27.S4, V4.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V1.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V4.S4, V9.S4
+	VSUB V9.S4, V11.S4, V9.S4
 	WORD $0x0e664021 // addhn v1.4h, v1.4s, v6.4s
 	WORD $0x4e694081 // addhn2 v1.8h, v4.4s, v9.4s
 	FMOVQ F1, 16(RSP)
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V8.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V8.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e644105 // addhn2 v5.8h, v8.4s, v4.4s
 	FMOVQ F5, 32(RSP)
@@ -2908,63 +2908,63 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V6.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
 	FMOVQ F5, (R0)
 	FMOVQ 16(R2), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef485 // fmax v5.4s, v4.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
-	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
 	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V8.B16
-	VCMTST V27.S4, V8.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V8.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
 	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
 	FMOVQ F3, 16(R0)
@@ -2977,70 +2977,70 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e3ef4a6 // fmax v6.4s, v5.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
-	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
+	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V9.B16
-	VCMTST V27.S4, V9.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
-	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
-	FMOVQ F9, 16(RSP)
+	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e491 // fcmeq v17.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
+	WORD $0x4e644230 // addhn2 v16.8h, v17.4s, v4.4s
+	FMOVQ F16, 16(RSP)
 	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
 	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V27.S4, V7.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V7.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
 	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
 	FMOVQ F3, 32(RSP)
@@ -3056,32 +3056,32 @@ lanerare:
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V6.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
 	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
 	FMOVQ F1, (R0)
@@ -3090,30 +3090,30 @@ lanerare:
 	FMOVQ 32(R3), F5
 	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef486 // fmax v6.4s, v4.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff486 // fmax v6.4s, v4.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R3), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
 	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
 	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V27.S4, V7.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V7.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
 	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
 	FMOVQ F1, 16(R0)
@@ -3129,11 +3129,11 @@ lanetailrare:
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	CMP $5, R5
 	BLT lanetailrarenarrow
@@ -3141,11 +3141,11 @@ lanetailrare:
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R5
 	BLT lanetailrarenarrow
@@ -3154,11 +3154,11 @@ lanetailrare:
 	FMOVQ 128(RSP), F6
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef427 // fmax v7.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
 	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	CMP $13, R5
 	BLT lanetailrarenarrow
@@ -3166,34 +3166,34 @@ lanetailrare:
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c9 // fadd v9.4s, v6.4s, v28.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
 	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e3cd529 // fadd v9.4s, v9.4s, v28.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x4e25e4aa // fcmeq v10.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V10.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
 	WORD $0x4e654141 // addhn2 v1.8h, v10.4s, v5.4s
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
 	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
 	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 32(RSP)
@@ -3208,8 +3208,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff
-	// per group: V25 scale, V24 recip, V0 zeroPoint, V1 ISub, V0 ISub, V23 ToFloat, V22 ToFloat
+	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
 	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -3217,49 +3217,49 @@ TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $280-80
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
 	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+52(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d837 // scvtf v23.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d816 // scvtf v22.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -3267,42 +3267,42 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f440 // fmax v0.4s, v2.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V5.S4
+	VFMLA V10.S4, V0.S4, V5.S4
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V6.S4
+	VFMLA V10.S4, V2.S4, V6.S4
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e37f481 // fmax v1.4s, v4.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
+	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V5.S4
+	VFMLA V10.S4, V1.S4, V5.S4
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V6.S4
+	VFMLA V10.S4, V4.S4, V6.S4
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
 	FMOVQ F5, 16(R0)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -3341,22 +3341,22 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -3364,50 +3364,50 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e37f440 // fmax v0.4s, v2.4s, v23.4s
-	WORD $0x4eb6f400 // fmin v0.4s, v0.4s, v22.4s
+	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
+	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V5.S4
+	VFMLA V10.S4, V0.S4, V5.S4
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V6.S4
+	VFMLA V10.S4, V2.S4, V6.S4
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e37f481 // fmax v1.4s, v4.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V7.S4
+	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V16.S4
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V8.S4
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V17.S4
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V18.S4
+	VSUB V18.S4, V11.S4, V18.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
+	WORD $0x4e7240c5 // addhn2 v5.8h, v6.4s, v18.4s
 	FMOVQ F5, 16(RSP)
-	VCMTST V27.S4, V7.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V8.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
-	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
-	FMOVQ F7, 32(RSP)
+	VCMTST V12.S4, V16.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
@@ -3498,8 +3498,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R5), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -3509,8 +3509,8 @@ laneloop:
 	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
 	FMOVQ 16(R5), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -3519,16 +3519,16 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V3.S4
 	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V3.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
 	FMOVQ F0, (R0)
 	FMOVQ 32(R5), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -3538,8 +3538,8 @@ laneloop:
 	VFMLA V8.S4, V2.S4, V0.S4
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	FMOVQ 48(R5), F3
-	VSUB V3.S4, V30.S4, V5.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V5.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -3548,10 +3548,10 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V9.S4, V5.S4, V3.S4
 	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
-	VCMTST V27.S4, V0.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	VCMTST V27.S4, V3.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V0.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V3.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
 	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
 	FMOVQ F0, 16(R0)
@@ -3701,8 +3701,8 @@ piece28:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -3714,8 +3714,8 @@ piece28:
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -3727,8 +3727,8 @@ piece28:
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 256(RSP), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -3740,8 +3740,8 @@ piece28:
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 272(RSP), F7
-	VSUB V7.S4, V30.S4, V8.S4
-	VSUB V7.S4, V29.S4, V7.S4
+	VSUB V7.S4, V15.S4, V8.S4
+	VSUB V7.S4, V14.S4, V7.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -3751,17 +3751,17 @@ piece28:
 	VFMLA V9.S4, V8.S4, V7.S4
 	WORD $0x4e26e508 // fcmeq v8.4s, v8.4s, v6.4s
 lanetailnarrow:
-	VCMTST V27.S4, V0.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	VCMTST V27.S4, V3.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V0.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V3.S4, V9.S4
+	VSUB V9.S4, V11.S4, V9.S4
 	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
 	WORD $0x4e694060 // addhn2 v0.8h, v3.4s, v9.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V27.S4, V2.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V7.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V7.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e6340e2 // addhn2 v2.8h, v7.4s, v3.4s
 	FMOVQ F2, 32(RSP)
@@ -3812,65 +3812,65 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V6.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
 	FMOVQ F5, (R0)
 	FMOVQ 16(R2), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e37f485 // fmax v5.4s, v4.4s, v23.4s
-	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e28f485 // fmax v5.4s, v4.4s, v8.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e37f464 // fmax v4.4s, v3.4s, v23.4s
-	WORD $0x4eb6f484 // fmin v4.4s, v4.4s, v22.4s
-	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
-	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
+	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V8.B16
-	VCMTST V27.S4, V8.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
 	FMOVQ F3, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
@@ -3881,72 +3881,72 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e37f422 // fmax v2.4s, v1.4s, v23.4s
-	WORD $0x4eb6f442 // fmin v2.4s, v2.4s, v22.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
+	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f401 // fmax v1.4s, v0.4s, v23.4s
-	WORD $0x4eb6f421 // fmin v1.4s, v1.4s, v22.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
+	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e37f4a6 // fmax v6.4s, v5.4s, v23.4s
-	WORD $0x4eb6f4c6 // fmin v6.4s, v6.4s, v22.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e28f4a6 // fmax v6.4s, v5.4s, v8.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e2dd4d0 // fadd v16.4s, v6.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e37f405 // fmax v5.4s, v0.4s, v23.4s
-	WORD $0x4eb6f4a5 // fmin v5.4s, v5.4s, v22.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
-	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e28f405 // fmax v5.4s, v0.4s, v8.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x4e2dd4b1 // fadd v17.4s, v5.4s, v13.4s
+	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V9.B16
-	VCMTST V27.S4, V9.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
-	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
-	FMOVQ F9, 16(RSP)
-	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V27.S4, V7.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x4e23e472 // fcmeq v18.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e493 // fcmeq v19.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V19.B16
+	VCMTST V12.S4, V19.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634252 // addhn v18.4h, v18.4s, v3.4s
+	WORD $0x4e644272 // addhn2 v18.8h, v19.4s, v4.4s
+	FMOVQ F18, 16(RSP)
+	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
@@ -3959,43 +3959,43 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R3), F2
 	FMOVQ (R5), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
 	VBSL V0.B16, V2.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V6.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
 	FMOVQ F1, (R0)
@@ -4003,41 +4003,41 @@ lanerare:
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	FMOVQ 32(R3), F3
 	FMOVQ 32(R5), F6
-	VSUB V6.S4, V30.S4, V7.S4
-	VSUB V6.S4, V29.S4, V6.S4
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
 	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e3cd4e6 // fadd v6.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
 	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R3), F2
 	FMOVQ 48(R5), F3
-	VSUB V3.S4, V30.S4, V8.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V8.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
 	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e3cd503 // fadd v3.4s, v8.4s, v28.4s
+	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
 	FMOVQ F1, 16(R0)
@@ -4052,34 +4052,34 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 96(RSP), F2
 	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	CMP $5, R6
 	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	CMP $9, R6
 	BLT lanetailrarenarrow
@@ -4087,57 +4087,57 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 128(RSP), F6
 	FMOVQ 256(RSP), F7
-	VSUB V7.S4, V30.S4, V8.S4
-	VSUB V7.S4, V29.S4, V7.S4
+	VSUB V7.S4, V15.S4, V8.S4
+	VSUB V7.S4, V14.S4, V7.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
 	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e3cd507 // fadd v7.4s, v8.4s, v28.4s
+	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
 	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
 	CMP $13, R6
 	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F6
-	VSUB V6.S4, V30.S4, V9.S4
-	VSUB V6.S4, V29.S4, V6.S4
+	VSUB V6.S4, V15.S4, V9.S4
+	VSUB V6.S4, V14.S4, V6.S4
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
 	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
-	WORD $0x4e3cd526 // fadd v6.4s, v9.4s, v28.4s
+	WORD $0x4e2dd526 // fadd v6.4s, v9.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x4e22e44a // fcmeq v10.4s, v2.4s, v2.4s
 	VBSL V0.B16, V2.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V10.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e624141 // addhn2 v1.8h, v10.4s, v2.4s
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
 	FMOVQ F1, 32(RSP)
@@ -4152,8 +4152,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff
-	// per group: V25 scale, V24 recip, V23 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -4163,49 +4163,49 @@ TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $280-80
 	MOVD minval+40(FP), R5
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	VLD1R (R5), [V23.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	VLD1R (R5), [V8.S4]
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -4213,44 +4213,44 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V6.S4
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	VFMLA V10.S4, V2.S4, V6.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V5.S4
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	VFMLA V10.S4, V1.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V6.S4
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	VFMLA V10.S4, V4.S4, V6.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
@@ -4291,26 +4291,26 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e38dc64 // fmul v4.4s, v3.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V3.S4
-	VFMLA V24.S4, V3.S4, V4.S4
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -4318,53 +4318,53 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V25.S4, V0.S4, V5.S4
-	WORD $0x4e37d4a5 // fadd v5.4s, v5.4s, v23.4s
+	VFMLA V10.S4, V0.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V25.S4, V2.S4, V6.S4
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	VFMLA V10.S4, V2.S4, V6.S4
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V25.S4, V1.S4, V7.S4
-	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
+	VFMLA V10.S4, V1.S4, V7.S4
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V25.S4, V4.S4, V8.S4
-	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V10.S4, V4.S4, V16.S4
+	WORD $0x4e28d610 // fadd v16.4s, v16.4s, v8.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
+	WORD $0x4e7140c5 // addhn2 v5.8h, v6.4s, v17.4s
 	FMOVQ F5, 16(RSP)
-	VCMTST V27.S4, V7.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V8.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V7.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
 	FMOVQ F7, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
@@ -4446,62 +4446,62 @@ laneloop:
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	FMOVQ 32(R4), F9
 	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R3), F11
-	VFMLS V11.S4, V10.S4, V3.S4
+	FMOVQ 32(R3), F16
+	VFMLS V16.S4, V10.S4, V3.S4
 	VFMLA V9.S4, V3.S4, V10.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R5), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 48(R4), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R3), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
+	FMOVQ 48(R3), F18
+	VFMLS V18.S4, V17.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V17.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
 	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V9.S4
 	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	VCMTST V27.S4, V9.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V4.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V9.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V4.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614129 // addhn v9.4h, v9.4s, v1.4s
 	WORD $0x4e654089 // addhn2 v9.8h, v4.4s, v5.4s
 	FMOVQ F9, (R0)
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
+	VFMLA V16.S4, V1.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff625 // fmax v5.4s, v17.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V13.S4, V5.S4, V6.S4
+	VFMLA V18.S4, V5.S4, V6.S4
 	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
-	VCMTST V27.S4, V4.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x4e31e4a5 // fcmeq v5.4s, v5.4s, v17.4s
+	VCMTST V12.S4, V4.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e634084 // addhn v4.4h, v4.4s, v3.4s
 	WORD $0x4e6740c4 // addhn2 v4.8h, v6.4s, v7.4s
 	FMOVQ F4, 16(R0)
@@ -4641,26 +4641,26 @@ piece28:
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	FMOVQ 192(RSP), F9
 	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 128(RSP), F11
-	VFMLS V11.S4, V10.S4, V3.S4
+	FMOVQ 128(RSP), F16
+	VFMLS V16.S4, V10.S4, V3.S4
 	VFMLA V9.S4, V3.S4, V10.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 272(RSP), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 208(RSP), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 144(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
+	FMOVQ 144(RSP), F18
+	VFMLS V18.S4, V17.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V17.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
 	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V9.S4
 	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
@@ -4668,8 +4668,8 @@ piece28:
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
@@ -4677,33 +4677,33 @@ piece28:
 	CMP $9, R6
 	BLT lanetailnarrow
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
+	VFMLA V16.S4, V1.S4, V5.S4
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	CMP $13, R6
 	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef586 // fmax v6.4s, v12.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff626 // fmax v6.4s, v17.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V13.S4, V6.S4, V7.S4
+	VFMLA V18.S4, V6.S4, V7.S4
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e2ce4c6 // fcmeq v6.4s, v6.4s, v12.4s
+	WORD $0x4e31e4c6 // fcmeq v6.4s, v6.4s, v17.4s
 lanetailnarrow:
-	VCMTST V27.S4, V9.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V4.S4, V8.S4
-	VSUB V8.S4, V26.S4, V8.S4
+	VCMTST V12.S4, V9.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V8.S4
+	VSUB V8.S4, V11.S4, V8.S4
 	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
 	WORD $0x4e684089 // addhn2 v9.8h, v4.4s, v8.4s
 	FMOVQ F9, 16(RSP)
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V7.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V7.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6440e5 // addhn2 v5.8h, v7.4s, v4.4s
 	FMOVQ F5, 32(RSP)
@@ -4754,69 +4754,69 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V6.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
 	FMOVQ F5, (R0)
 	FMOVQ 16(R2), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e39fc84 // fdiv v4.4s, v4.4s, v25.4s
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef485 // fmax v5.4s, v4.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e39dcc6 // fmul v6.4s, v6.4s, v25.4s
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x4eb7d463 // fsub v3.4s, v3.4s, v23.4s
-	WORD $0x6e39fc63 // fdiv v3.4s, v3.4s, v25.4s
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
-	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V8.B16
-	VCMTST V27.S4, V8.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
 	FMOVQ F3, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
@@ -4827,74 +4827,74 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e39dc63 // fmul v3.4s, v3.4s, v25.4s
-	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e39dc84 // fmul v4.4s, v4.4s, v25.4s
-	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e3ef4a6 // fmax v6.4s, v5.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e39dce7 // fmul v7.4s, v7.4s, v25.4s
-	WORD $0x4e37d4e7 // fadd v7.4s, v7.4s, v23.4s
+	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
-	WORD $0x6e39dd08 // fmul v8.4s, v8.4s, v25.4s
-	WORD $0x4e37d508 // fadd v8.4s, v8.4s, v23.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e28d610 // fadd v16.4s, v16.4s, v8.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V9.B16
-	VCMTST V27.S4, V9.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
-	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
-	FMOVQ F9, 16(RSP)
+	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e492 // fcmeq v18.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
+	WORD $0x4e644251 // addhn2 v17.8h, v18.4s, v4.4s
+	FMOVQ F17, 16(RSP)
 	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V27.S4, V7.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e30e607 // fcmeq v7.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V7.B16
+	VCMTST V12.S4, V7.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
 	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
 	FMOVQ F3, 32(RSP)
@@ -4912,9 +4912,9 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
@@ -4924,9 +4924,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -4934,12 +4934,12 @@ lanerare:
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V12.S4, V5.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, (R0)
@@ -4950,9 +4950,9 @@ lanerare:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef447 // fmax v7.4s, v2.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
 	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
 	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
 	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
@@ -4962,20 +4962,20 @@ lanerare:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c9 // fadd v9.4s, v6.4s, v28.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
 	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
 	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
 	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
 	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 16(R0)
@@ -4993,9 +4993,9 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
@@ -5007,9 +5007,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -5022,9 +5022,9 @@ lanetailrare:
 	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef428 // fmax v8.4s, v1.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
+	WORD $0x4e2ff428 // fmax v8.4s, v1.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
 	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
 	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
 	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
@@ -5036,9 +5036,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4ea // fadd v10.4s, v7.4s, v28.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4ea // fadd v10.4s, v7.4s, v13.4s
 	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
 	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
@@ -5047,23 +5047,23 @@ lanetailrarenarrow:
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V12.S4, V5.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
 	VBSL V0.B16, V9.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
 	VBSL V0.B16, V10.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 32(RSP)
@@ -5078,8 +5078,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
-	// per group: V24 scale, V23 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
+	// per group: V9 scale, V8 recip
 	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -5088,45 +5088,45 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $216-72
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V25
+	VDUP R16, V11.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V10
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLS V9.S4, V2.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V1.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V3.S4
-	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLS V9.S4, V4.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V3.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -5134,47 +5134,47 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V5.S4
+	VFMLA V9.S4, V0.S4, V5.S4
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V6.S4
+	VFMLA V9.S4, V2.S4, V6.S4
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V5.S4
+	VFMLA V9.S4, V1.S4, V5.S4
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V4.S4, V6.S4
+	VFMLA V9.S4, V4.S4, V6.S4
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
 	FMOVQ F5, 16(R0)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5211,22 +5211,22 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLS V9.S4, V2.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V1.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V3.S4
-	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLS V9.S4, V4.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V3.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -5234,54 +5234,54 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V5.S4
+	VFMLA V9.S4, V0.S4, V5.S4
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V6.S4
+	VFMLA V9.S4, V2.S4, V6.S4
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V7.S4
+	VFMLA V9.S4, V1.S4, V7.S4
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V24.S4, V4.S4, V8.S4
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V16.S4
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
+	WORD $0x4e7140c5 // addhn2 v5.8h, v6.4s, v17.4s
 	FMOVQ F5, 16(RSP)
-	VCMTST V27.S4, V7.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V8.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V7.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
 	FMOVQ F7, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5367,47 +5367,47 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V3.S4, V4.S4
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V4.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V4.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
 	FMOVQ F1, (R0)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e1 // fmax v1.4s, v7.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-	VCMTST V27.S4, V2.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	VCMTST V27.S4, V5.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V2.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V5.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
 	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
 	FMOVQ F2, 16(R0)
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5527,54 +5527,54 @@ piece21:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V3.S4, V4.S4
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e2 // fmax v2.4s, v7.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V8.S4, V2.S4, V5.S4
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c7 // fmax v7.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e2ff4c7 // fmax v7.4s, v6.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	VFMLA V9.S4, V7.S4, V8.S4
 	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
 lanetailnarrow:
-	VCMTST V27.S4, V1.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	VCMTST V27.S4, V4.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V1.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V4.S4, V9.S4
+	VSUB V9.S4, V11.S4, V9.S4
 	WORD $0x0e664021 // addhn v1.4h, v1.4s, v6.4s
 	WORD $0x4e694081 // addhn2 v1.8h, v4.4s, v9.4s
 	FMOVQ F1, 16(RSP)
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V8.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V8.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
 	WORD $0x4e644105 // addhn2 v5.8h, v8.4s, v4.4s
 	FMOVQ F5, 32(RSP)
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V7.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5618,70 +5618,70 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V6.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
 	FMOVQ F5, (R0)
 	FMOVQ 16(R2), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e38fc84 // fdiv v4.4s, v4.4s, v24.4s
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef485 // fmax v5.4s, v4.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V8.B16
-	VCMTST V27.S4, V8.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VBSL V0.B16, V7.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
 	FMOVQ F3, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -5690,77 +5690,77 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e38fca5 // fdiv v5.4s, v5.4s, v24.4s
+	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e3ef4a6 // fmax v6.4s, v5.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V9.B16
-	VCMTST V27.S4, V9.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
-	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
-	FMOVQ F9, 16(RSP)
+	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e492 // fcmeq v18.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
+	WORD $0x4e644251 // addhn2 v17.8h, v18.4s, v4.4s
+	FMOVQ F17, 16(RSP)
 	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V27.S4, V7.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e30e607 // fcmeq v7.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V7.B16
+	VCMTST V12.S4, V7.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
 	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -5772,32 +5772,32 @@ lanerare:
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V6.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
 	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
 	FMOVQ F1, (R0)
@@ -5806,37 +5806,37 @@ lanerare:
 	FMOVQ 32(R3), F5
 	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef486 // fmax v6.4s, v4.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff486 // fmax v6.4s, v4.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R3), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
 	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
 	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V27.S4, V7.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V7.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
 	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
 	FMOVQ F1, 16(R0)
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -5848,11 +5848,11 @@ lanetailrare:
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	CMP $5, R5
 	BLT lanetailrarenarrow
@@ -5860,11 +5860,11 @@ lanetailrare:
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R5
 	BLT lanetailrarenarrow
@@ -5873,11 +5873,11 @@ lanetailrare:
 	FMOVQ 128(RSP), F6
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef427 // fmax v7.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
 	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
 	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	CMP $13, R5
 	BLT lanetailrarenarrow
@@ -5885,41 +5885,41 @@ lanetailrare:
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c9 // fadd v9.4s, v6.4s, v28.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
 	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e3cd529 // fadd v9.4s, v9.4s, v28.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x4e25e4aa // fcmeq v10.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
+	VBSL V0.B16, V5.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e654141 // addhn2 v1.8h, v10.4s, v5.4s
+	WORD $0x4e654201 // addhn2 v1.8h, v16.4s, v5.4s
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
 	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
 	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V3.B16, V3.B16
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -5930,8 +5930,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 most, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
-	// per group: V24 scale, V23 recip, V0 zeroPoint, V1 ISub, V0 ISub, V22 ToFloat, V21 ToFloat
+	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
+	// per group: V9 scale, V8 recip, V0 zeroPoint, V1 ISub, V0 ISub, V7 ToFloat, V6 ToFloat
 	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -5939,50 +5939,50 @@ TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $280-80
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
 	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+52(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V25
+	VDUP R16, V11.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V10
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d836 // scvtf v22.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d815 // scvtf v21.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLS V9.S4, V2.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V1.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V3.S4
-	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLS V9.S4, V4.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V3.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -5990,47 +5990,47 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e36f440 // fmax v0.4s, v2.4s, v22.4s
-	WORD $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
+	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V5.S4
+	VFMLA V9.S4, V0.S4, V5.S4
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e36f422 // fmax v2.4s, v1.4s, v22.4s
-	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V6.S4
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V16.S4
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V16.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e36f481 // fmax v1.4s, v4.4s, v22.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
+	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V5.S4
+	VFMLA V9.S4, V1.S4, V5.S4
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e36f464 // fmax v4.4s, v3.4s, v22.4s
-	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V4.S4, V6.S4
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V16.S4
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V16.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
 	FMOVQ F5, 16(R0)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6067,22 +6067,22 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLS V9.S4, V2.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V1.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V3.S4
-	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLS V9.S4, V4.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V3.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -6090,54 +6090,54 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e36f440 // fmax v0.4s, v2.4s, v22.4s
-	WORD $0x4eb5f400 // fmin v0.4s, v0.4s, v21.4s
+	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V5.S4
+	VFMLA V9.S4, V0.S4, V5.S4
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e36f422 // fmax v2.4s, v1.4s, v22.4s
-	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V6.S4
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V16.S4
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e36f481 // fmax v1.4s, v4.4s, v22.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V7.S4
+	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V17.S4
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e36f464 // fmax v4.4s, v3.4s, v22.4s
-	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V24.S4, V4.S4, V8.S4
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V18.S4
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V16.S4, V19.S4
+	VSUB V19.S4, V11.S4, V19.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
+	WORD $0x4e734205 // addhn2 v5.8h, v16.4s, v19.4s
 	FMOVQ F5, 16(RSP)
-	VCMTST V27.S4, V7.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V8.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
-	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
-	FMOVQ F7, 32(RSP)
+	VCMTST V12.S4, V17.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V18.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e634231 // addhn v17.4h, v17.4s, v3.4s
+	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
+	FMOVQ F17, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6224,8 +6224,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R5), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -6235,8 +6235,8 @@ laneloop:
 	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
 	FMOVQ 16(R5), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -6245,16 +6245,16 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V3.S4
 	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	VCMTST V27.S4, V0.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	VCMTST V27.S4, V3.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
 	FMOVQ F0, (R0)
 	FMOVQ 32(R5), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -6264,8 +6264,8 @@ laneloop:
 	VFMLA V8.S4, V2.S4, V0.S4
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	FMOVQ 48(R5), F3
-	VSUB V3.S4, V30.S4, V5.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V5.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -6274,17 +6274,17 @@ laneloop:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V9.S4, V5.S4, V3.S4
 	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
-	VCMTST V27.S4, V0.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	VCMTST V27.S4, V3.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V0.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V3.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
 	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
 	FMOVQ F0, 16(R0)
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V5.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -6430,8 +6430,8 @@ piece25:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -6443,8 +6443,8 @@ piece25:
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -6456,8 +6456,8 @@ piece25:
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 256(RSP), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -6469,8 +6469,8 @@ piece25:
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 272(RSP), F7
-	VSUB V7.S4, V30.S4, V8.S4
-	VSUB V7.S4, V29.S4, V7.S4
+	VSUB V7.S4, V15.S4, V8.S4
+	VSUB V7.S4, V14.S4, V7.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -6480,24 +6480,24 @@ piece25:
 	VFMLA V9.S4, V8.S4, V7.S4
 	WORD $0x4e26e508 // fcmeq v8.4s, v8.4s, v6.4s
 lanetailnarrow:
-	VCMTST V27.S4, V0.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	VCMTST V27.S4, V3.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V0.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V3.S4, V9.S4
+	VSUB V9.S4, V11.S4, V9.S4
 	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
 	WORD $0x4e694060 // addhn2 v0.8h, v3.4s, v9.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V27.S4, V2.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	VCMTST V27.S4, V7.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V7.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e6340e2 // addhn2 v2.8h, v7.4s, v3.4s
 	FMOVQ F2, 32(RSP)
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V8.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V1.B16, V1.B16
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -6541,70 +6541,70 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e36f422 // fmax v2.4s, v1.4s, v22.4s
-	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
+	WORD $0x4e644205 // addhn2 v5.8h, v16.4s, v4.4s
 	FMOVQ F5, (R0)
 	FMOVQ 16(R2), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e38fc84 // fdiv v4.4s, v4.4s, v24.4s
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e36f485 // fmax v5.4s, v4.4s, v22.4s
-	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e36f464 // fmax v4.4s, v3.4s, v22.4s
-	WORD $0x4eb5f484 // fmin v4.4s, v4.4s, v21.4s
-	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
+	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
+	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V8.B16
-	VCMTST V27.S4, V8.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
+	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
 	FMOVQ F3, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -6613,77 +6613,77 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e36f422 // fmax v2.4s, v1.4s, v22.4s
-	WORD $0x4eb5f442 // fmin v2.4s, v2.4s, v21.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e36f401 // fmax v1.4s, v0.4s, v22.4s
-	WORD $0x4eb5f421 // fmin v1.4s, v1.4s, v21.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x6e38fca5 // fdiv v5.4s, v5.4s, v24.4s
+	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e36f4a6 // fmax v6.4s, v5.4s, v22.4s
-	WORD $0x4eb5f4c6 // fmin v6.4s, v6.4s, v21.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x4e27f4b0 // fmax v16.4s, v5.4s, v7.4s
+	WORD $0x4ea6f610 // fmin v16.4s, v16.4s, v6.4s
+	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e36f405 // fmax v5.4s, v0.4s, v22.4s
-	WORD $0x4eb5f4a5 // fmin v5.4s, v5.4s, v21.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x4e27f405 // fmax v5.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e2dd4b2 // fadd v18.4s, v5.4s, v13.4s
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V9.B16
-	VCMTST V27.S4, V9.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
-	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
-	FMOVQ F9, 16(RSP)
-	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V27.S4, V7.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x4e23e473 // fcmeq v19.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V19.B16
+	VCMTST V12.S4, V19.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e494 // fcmeq v20.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V20.B16
+	VCMTST V12.S4, V20.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634273 // addhn v19.4h, v19.4s, v3.4s
+	WORD $0x4e644293 // addhn2 v19.8h, v20.4s, v4.4s
+	FMOVQ F19, 16(RSP)
+	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e32e651 // fcmeq v17.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V2.B16
+	VUZP1 V5.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -6694,43 +6694,43 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R3), F2
 	FMOVQ (R5), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
 	VBSL V0.B16, V2.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V6.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
 	FMOVQ F1, (R0)
@@ -6738,48 +6738,48 @@ lanerare:
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	FMOVQ 32(R3), F3
 	FMOVQ 32(R5), F6
-	VSUB V6.S4, V30.S4, V7.S4
-	VSUB V6.S4, V29.S4, V6.S4
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
 	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e3cd4e6 // fadd v6.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
 	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R3), F2
 	FMOVQ 48(R5), F3
-	VSUB V3.S4, V30.S4, V8.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V8.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
 	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e3cd503 // fadd v3.4s, v8.4s, v28.4s
+	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
 	FMOVQ F1, 16(R0)
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -6790,34 +6790,34 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 96(RSP), F2
 	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	CMP $5, R6
 	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	CMP $9, R6
 	BLT lanetailrarenarrow
@@ -6825,64 +6825,64 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 128(RSP), F6
 	FMOVQ 256(RSP), F7
-	VSUB V7.S4, V30.S4, V8.S4
-	VSUB V7.S4, V29.S4, V7.S4
+	VSUB V7.S4, V15.S4, V8.S4
+	VSUB V7.S4, V14.S4, V7.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
 	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
-	WORD $0x4e3cd507 // fadd v7.4s, v8.4s, v28.4s
+	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
 	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
 	CMP $13, R6
 	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F6
-	VSUB V6.S4, V30.S4, V9.S4
-	VSUB V6.S4, V29.S4, V6.S4
+	VSUB V6.S4, V15.S4, V9.S4
+	VSUB V6.S4, V14.S4, V6.S4
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
 	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
-	WORD $0x4e3cd526 // fadd v6.4s, v9.4s, v28.4s
+	WORD $0x4e2dd526 // fadd v6.4s, v9.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e20e529 // fcmeq v9.4s, v9.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x4e22e44a // fcmeq v10.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e22e450 // fcmeq v16.4s, v2.4s, v2.4s
+	VBSL V0.B16, V2.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e624141 // addhn2 v1.8h, v10.4s, v2.4s
+	WORD $0x4e624201 // addhn2 v1.8h, v16.4s, v2.4s
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V9.H8, V8.H8, V8.H8
 	VUZP1 V8.B16, V4.B16, V4.B16
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -6893,8 +6893,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 0x10000, V26 0x7fff, V25 table
-	// per group: V24 scale, V23 recip, V22 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
+	// per group: V9 scale, V8 recip, V7 minval
 	// vector registers in use at once: 20
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -6904,50 +6904,50 @@ TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $280-80
 	MOVD minval+40(FP), R5
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD $65536, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
-	VDUP R16, V26.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V25
+	VDUP R16, V11.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V10
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
-	VLD1R (R5), [V22.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	VLD1R (R5), [V7.S4]
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLS V9.S4, V2.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V1.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V3.S4
-	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLS V9.S4, V4.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V3.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -6955,51 +6955,51 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V5.S4
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	VFMLA V9.S4, V0.S4, V5.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V6.S4
-	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	VFMLA V9.S4, V2.S4, V6.S4
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V27.S4, V5.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V5.S4
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	VFMLA V9.S4, V1.S4, V5.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V4.S4, V6.S4
-	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	VFMLA V9.S4, V4.S4, V6.S4
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
 	FMOVQ F5, 16(R0)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7036,26 +7036,26 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
-	VFMLS V24.S4, V2.S4, V1.S4
-	VFMLA V23.S4, V1.S4, V2.S4
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
+	VFMLS V9.S4, V2.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V1.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V1.S4
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V1.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
-	VFMLS V24.S4, V4.S4, V3.S4
-	VFMLA V23.S4, V3.S4, V4.S4
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
+	VFMLS V9.S4, V4.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
-	VFMLS V24.S4, V3.S4, V0.S4
-	VFMLA V23.S4, V0.S4, V3.S4
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	VFMLS V9.S4, V3.S4, V0.S4
+	VFMLA V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -7063,58 +7063,58 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V24.S4, V0.S4, V5.S4
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	VFMLA V9.S4, V0.S4, V5.S4
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V24.S4, V2.S4, V6.S4
-	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	VFMLA V9.S4, V2.S4, V6.S4
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V24.S4, V1.S4, V7.S4
-	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V16.S4
+	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V24.S4, V4.S4, V8.S4
-	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V4.S4, V17.S4
+	WORD $0x4e27d631 // fadd v17.4s, v17.4s, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 grouptailnarrow:
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V9.S4
-	VSUB V9.S4, V26.S4, V9.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V18.S4
+	VSUB V18.S4, V11.S4, V18.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6940c5 // addhn2 v5.8h, v6.4s, v9.4s
+	WORD $0x4e7240c5 // addhn2 v5.8h, v6.4s, v18.4s
 	FMOVQ F5, 16(RSP)
-	VCMTST V27.S4, V7.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V8.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
-	WORD $0x0e6340e7 // addhn v7.4h, v7.4s, v3.4s
-	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
-	FMOVQ F7, 32(RSP)
+	VCMTST V12.S4, V16.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7190,70 +7190,70 @@ laneloop:
 	FMOVQ 32(R5), F8
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	FMOVQ 32(R4), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R3), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e29dc70 // fmul v16.4s, v3.4s, v9.4s
+	FMOVQ 32(R3), F17
+	VFMLS V17.S4, V16.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V16.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R5), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 48(R4), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R3), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x6e29dc12 // fmul v18.4s, v0.4s, v9.4s
+	FMOVQ 48(R3), F19
+	VFMLS V19.S4, V18.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V18.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e32f609 // fmax v9.4s, v16.4s, v18.4s
 	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V9.S4
 	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	VCMTST V27.S4, V9.S4, V1.S4
-	VSUB V1.S4, V26.S4, V1.S4
-	VCMTST V27.S4, V4.S4, V5.S4
-	VSUB V5.S4, V26.S4, V5.S4
+	VCMTST V12.S4, V9.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V4.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e614129 // addhn v9.4h, v9.4s, v1.4s
 	WORD $0x4e654089 // addhn2 v9.8h, v4.4s, v5.4s
 	FMOVQ F9, (R0)
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
+	VFMLA V17.S4, V1.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff645 // fmax v5.4s, v18.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V13.S4, V5.S4, V6.S4
+	VFMLA V19.S4, V5.S4, V6.S4
 	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
-	VCMTST V27.S4, V4.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V6.S4, V7.S4
-	VSUB V7.S4, V26.S4, V7.S4
+	WORD $0x4e32e4a5 // fcmeq v5.4s, v5.4s, v18.4s
+	VCMTST V12.S4, V4.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V6.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
 	WORD $0x0e634084 // addhn v4.4h, v4.4s, v3.4s
 	WORD $0x4e6740c4 // addhn2 v4.8h, v6.4s, v7.4s
 	FMOVQ F4, 16(R0)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7388,27 +7388,27 @@ piece25:
 	FMOVQ 256(RSP), F8
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	FMOVQ 192(RSP), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 128(RSP), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
+	WORD $0x6e29dc70 // fmul v16.4s, v3.4s, v9.4s
+	FMOVQ 128(RSP), F17
+	VFMLS V17.S4, V16.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V16.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 272(RSP), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 208(RSP), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 144(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x6e29dc12 // fmul v18.4s, v0.4s, v9.4s
+	FMOVQ 144(RSP), F19
+	VFMLS V19.S4, V18.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V18.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e32f609 // fmax v9.4s, v16.4s, v18.4s
 	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V9.S4
 	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
@@ -7416,49 +7416,49 @@ piece25:
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	CMP $9, R6
 	BLT lanetailnarrow
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
+	VFMLA V17.S4, V1.S4, V5.S4
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
+	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
 	CMP $13, R6
 	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef586 // fmax v6.4s, v12.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff646 // fmax v6.4s, v18.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V13.S4, V6.S4, V7.S4
+	VFMLA V19.S4, V6.S4, V7.S4
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e2ce4c6 // fcmeq v6.4s, v6.4s, v12.4s
+	WORD $0x4e32e4c6 // fcmeq v6.4s, v6.4s, v18.4s
 lanetailnarrow:
-	VCMTST V27.S4, V9.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V4.S4, V8.S4
-	VSUB V8.S4, V26.S4, V8.S4
+	VCMTST V12.S4, V9.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V8.S4
+	VSUB V8.S4, V11.S4, V8.S4
 	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
 	WORD $0x4e684089 // addhn2 v9.8h, v4.4s, v8.4s
 	FMOVQ F9, 16(RSP)
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	VCMTST V27.S4, V7.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V7.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6440e5 // addhn2 v5.8h, v7.4s, v4.4s
 	FMOVQ F5, 32(RSP)
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V6.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -7502,74 +7502,74 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
+	VCMTST V12.S4, V5.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V27.S4, V6.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
+	VCMTST V12.S4, V6.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
 	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
 	FMOVQ F5, (R0)
 	FMOVQ 16(R2), F3
 	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4eb6d484 // fsub v4.4s, v4.4s, v22.4s
-	WORD $0x6e38fc84 // fdiv v4.4s, v4.4s, v24.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef485 // fmax v5.4s, v4.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
-	WORD $0x4e36d4c6 // fadd v6.4s, v6.4s, v22.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x4eb6d463 // fsub v3.4s, v3.4s, v22.4s
-	WORD $0x6e38fc63 // fdiv v3.4s, v3.4s, v24.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V8.B16
-	VCMTST V27.S4, V8.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V3.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V17.B16
+	VCMTST V12.S4, V17.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
+	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
 	FMOVQ F3, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -7578,81 +7578,81 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4eb6d421 // fsub v1.4s, v1.4s, v22.4s
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
-	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e38dc84 // fmul v4.4s, v4.4s, v24.4s
-	WORD $0x4e36d484 // fadd v4.4s, v4.4s, v22.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
+	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613805 // shll v5.4s, v0.4h, #16
-	WORD $0x4eb6d4a5 // fsub v5.4s, v5.4s, v22.4s
-	WORD $0x6e38fca5 // fdiv v5.4s, v5.4s, v24.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x6e29fca5 // fdiv v5.4s, v5.4s, v9.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e3ef4a6 // fmax v6.4s, v5.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
-	WORD $0x4e36d4e7 // fadd v7.4s, v7.4s, v22.4s
+	WORD $0x4e2ff4a6 // fmax v6.4s, v5.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4d0 // fadd v16.4s, v6.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4eb6d400 // fsub v0.4s, v0.4s, v22.4s
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e36d508 // fadd v8.4s, v8.4s, v22.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4b1 // fadd v17.4s, v5.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e27d631 // fadd v17.4s, v17.4s, v7.4s
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e23e469 // fcmeq v9.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V9.B16
-	VCMTST V27.S4, V9.S4, V3.S4
-	VSUB V3.S4, V26.S4, V3.S4
-	WORD $0x4e24e48a // fcmeq v10.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V10.B16
-	VCMTST V27.S4, V10.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x0e634129 // addhn v9.4h, v9.4s, v3.4s
-	WORD $0x4e644149 // addhn2 v9.8h, v10.4s, v4.4s
-	FMOVQ F9, 16(RSP)
-	WORD $0x4e27e4e3 // fcmeq v3.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V3.B16
-	VCMTST V27.S4, V3.S4, V4.S4
-	VSUB V4.S4, V26.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V27.S4, V7.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	WORD $0x4e23e472 // fcmeq v18.4s, v3.4s, v3.4s
+	VBSL V0.B16, V3.B16, V18.B16
+	VCMTST V12.S4, V18.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x4e24e493 // fcmeq v19.4s, v4.4s, v4.4s
+	VBSL V0.B16, V4.B16, V19.B16
+	VCMTST V12.S4, V19.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634252 // addhn v18.4h, v18.4s, v3.4s
+	WORD $0x4e644272 // addhn2 v18.8h, v19.4s, v4.4s
+	FMOVQ F18, 16(RSP)
+	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V3.B16
+	VCMTST V12.S4, V3.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V12.S4, V16.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e644063 // addhn v3.4h, v3.4s, v4.4s
-	WORD $0x4e6040e3 // addhn2 v3.8h, v7.4s, v0.4s
+	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
 	FMOVQ F3, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V2.B16, V2.B16
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -7666,9 +7666,9 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
@@ -7678,9 +7678,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -7688,12 +7688,12 @@ lanerare:
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V12.S4, V5.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, (R0)
@@ -7704,9 +7704,9 @@ lanerare:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef447 // fmax v7.4s, v2.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4e8 // fadd v8.4s, v7.4s, v28.4s
+	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
 	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
 	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
 	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
@@ -7716,27 +7716,27 @@ lanerare:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c9 // fadd v9.4s, v6.4s, v28.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
 	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
 	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
 	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
 	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 16(R0)
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V6.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -7750,9 +7750,9 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
@@ -7764,9 +7764,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -7779,9 +7779,9 @@ lanetailrare:
 	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef428 // fmax v8.4s, v1.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
-	WORD $0x4e3cd509 // fadd v9.4s, v8.4s, v28.4s
+	WORD $0x4e2ff428 // fmax v8.4s, v1.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
 	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
 	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
 	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
@@ -7793,41 +7793,41 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef407 // fmax v7.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
-	WORD $0x4e3cd4ea // fadd v10.4s, v7.4s, v28.4s
-	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4f0 // fadd v16.4s, v7.4s, v13.4s
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V6.S4
-	VSUB V6.S4, V26.S4, V6.S4
+	VCMTST V12.S4, V5.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
 	VBSL V0.B16, V9.B16, V1.B16
-	VCMTST V27.S4, V1.S4, V2.S4
-	VSUB V2.S4, V26.S4, V2.S4
-	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
-	VBSL V0.B16, V10.B16, V5.B16
-	VCMTST V27.S4, V5.S4, V0.S4
-	VSUB V0.S4, V26.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V5.B16
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V7.H8, V8.H8, V8.H8
 	VUZP1 V8.B16, V4.B16, V4.B16
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

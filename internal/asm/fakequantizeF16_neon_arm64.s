@@ -8,8 +8,8 @@
 
 TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
-	// per group: V27 scale, V26 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -17,40 +17,40 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $200-64
 	MOVD recip+24(FP), R3
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -58,29 +58,29 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
+	VFMLA V12.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
+	VFMLA V12.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V1.S4
+	VFMLA V12.S4, V3.S4, V1.S4
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R0)
 groupback:
@@ -114,22 +114,22 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -137,37 +137,37 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
+	VFMLA V12.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
+	VFMLA V12.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
+	VFMLA V12.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
+	VFMLA V12.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -236,27 +236,27 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V1.S4
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V9.S4, V6.S4, V1.S4
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
@@ -375,8 +375,8 @@ piece20:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -384,8 +384,8 @@ piece20:
 	CMP $5, R4
 	BLT lanetailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -393,8 +393,8 @@ piece20:
 	CMP $9, R4
 	BLT lanetailnarrow
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e7 // fmax v7.4s, v7.4s, v30.4s
-	WORD $0x4ebdf4e7 // fmin v7.4s, v7.4s, v29.4s
+	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -402,8 +402,8 @@ piece20:
 	CMP $13, R4
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V6.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -433,92 +433,92 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	B groupback
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailrarenarrow:
@@ -529,21 +529,21 @@ lanerare:
 	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
@@ -551,21 +551,21 @@ lanerare:
 	FMOVQ 32(R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R2), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	B laneback
@@ -575,11 +575,11 @@ lanetailrare:
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R4
@@ -588,11 +588,11 @@ lanetailrare:
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
@@ -602,11 +602,11 @@ lanetailrare:
 	FMOVQ 112(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R4
@@ -615,11 +615,11 @@ lanetailrare:
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 lanetailrarenarrow:
@@ -629,53 +629,53 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 most, V28 0x0
-	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
+	// per call: V15 least, V14 most, V13 0x0
+	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+44(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+44(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d839 // scvtf v25.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d818 // scvtf v24.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -683,29 +683,29 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
+	VFMLA V12.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
+	VFMLA V12.S4, V1.S4, V2.S4
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
+	VFMLA V12.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V1.S4
+	VFMLA V12.S4, V3.S4, V1.S4
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R0)
 groupback:
@@ -739,22 +739,22 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -762,37 +762,37 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
+	VFMLA V12.S4, V2.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
+	VFMLA V12.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
+	VFMLA V12.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
+	VFMLA V12.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -862,8 +862,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -873,8 +873,8 @@ laneloop:
 	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVQ 16(R4), F1
-	VSUB V1.S4, V30.S4, V3.S4
-	VSUB V1.S4, V29.S4, V1.S4
+	VSUB V1.S4, V15.S4, V3.S4
+	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -885,8 +885,8 @@ laneloop:
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, (R0)
 	FMOVQ 32(R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -896,8 +896,8 @@ laneloop:
 	VFMLA V8.S4, V7.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVQ 48(R4), F1
-	VSUB V1.S4, V30.S4, V2.S4
-	VSUB V1.S4, V29.S4, V1.S4
+	VSUB V1.S4, V15.S4, V2.S4
+	VSUB V1.S4, V14.S4, V1.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -1047,8 +1047,8 @@ piece24:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 208(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -1061,8 +1061,8 @@ piece24:
 	CMP $5, R5
 	BLT lanetailnarrow
 	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -1075,8 +1075,8 @@ piece24:
 	CMP $9, R5
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -1089,8 +1089,8 @@ piece24:
 	CMP $13, R5
 	BLT lanetailnarrow
 	FMOVQ 256(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -1125,92 +1125,92 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	B groupback
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailrarenarrow:
@@ -1220,64 +1220,64 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R2), F2
 	FMOVQ (R4), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F2
 	FMOVQ 16(R4), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R4), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R2), F2
 	FMOVQ 48(R4), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	B laneback
@@ -1286,17 +1286,17 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 80(RSP), F2
 	FMOVQ 208(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R5
@@ -1304,17 +1304,17 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	FMOVQ 224(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
@@ -1323,17 +1323,17 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
 	FMOVQ 240(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R5
@@ -1341,17 +1341,17 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 lanetailrarenarrow:
@@ -1361,8 +1361,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
-	// per group: V27 scale, V26 recip, V25 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip, V10 minval
 	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -1371,45 +1371,45 @@ TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $264-72
 	MOVD minval+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -1417,33 +1417,33 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V2.S4
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	VFMLA V12.S4, V1.S4, V2.S4
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V1.S4
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	VFMLA V12.S4, V3.S4, V1.S4
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R0)
 groupback:
@@ -1477,26 +1477,26 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -1504,41 +1504,41 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V1.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V3.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -1606,8 +1606,8 @@ laneloop:
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 48(R3), F9
 	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R2), F13
-	VFMLS V13.S4, V12.S4, V0.S4
+	FMOVQ 48(R2), F16
+	VFMLS V16.S4, V12.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V12.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
 	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
@@ -1616,32 +1616,32 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V2.S4
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
-	WORD $0x4ebdf54a // fmin v10.4s, v10.4s, v29.4s
+	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V11.S4, V10.S4, V0.S4
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
-	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
+	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V13.S4, V12.S4, V1.S4
+	VFMLA V16.S4, V12.S4, V1.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R0)
@@ -1783,8 +1783,8 @@ piece24:
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 192(RSP), F9
 	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 128(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
+	FMOVQ 128(RSP), F16
+	VFMLS V16.S4, V12.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V12.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
 	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
@@ -1793,8 +1793,8 @@ piece24:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1803,8 +1803,8 @@ piece24:
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -1813,8 +1813,8 @@ piece24:
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef54a // fmax v10.4s, v10.4s, v30.4s
-	WORD $0x4ebdf54a // fmin v10.4s, v10.4s, v29.4s
+	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V11.S4, V10.S4, V0.S4
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
@@ -1823,10 +1823,10 @@ piece24:
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
-	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
+	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V13.S4, V12.S4, V0.S4
+	VFMLA V16.S4, V12.S4, V0.S4
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
@@ -1855,100 +1855,100 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R0)
 	B groupback
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 16(RSP)
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc21 // fmul v1.4s, v1.4s, v27.4s
-	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 32(RSP)
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailrarenarrow:
@@ -1961,9 +1961,9 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -1973,9 +1973,9 @@ lanerare:
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
@@ -1987,9 +1987,9 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -1999,9 +1999,9 @@ lanerare:
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
@@ -2015,9 +2015,9 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -2030,9 +2030,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -2046,9 +2046,9 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -2061,9 +2061,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -2075,8 +2075,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
-	// per group: V27 scale, V26 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -2085,40 +2085,40 @@ TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $216-72
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2126,32 +2126,32 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
+	VFMLA V12.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V6.S4
+	VFMLA V12.S4, V2.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
+	VFMLA V12.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V6.S4
+	VFMLA V12.S4, V4.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -2192,22 +2192,22 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2215,40 +2215,40 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
+	VFMLA V12.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
+	VFMLA V12.S4, V2.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
+	VFMLA V12.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V5.S4
+	VFMLA V12.S4, V4.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -2342,30 +2342,30 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V3.S4, V4.S4
 	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
 	FMOVQ F1, (R0)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e1 // fmax v1.4s, v7.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
@@ -2491,8 +2491,8 @@ piece24:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -2501,8 +2501,8 @@ piece24:
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
@@ -2511,8 +2511,8 @@ piece24:
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e2 // fmax v2.4s, v7.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V8.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
@@ -2521,8 +2521,8 @@ piece24:
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c3 // fmax v3.4s, v6.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff4c3 // fmax v3.4s, v6.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
@@ -2576,45 +2576,45 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
-	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -2627,26 +2627,26 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
@@ -2654,26 +2654,26 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -2690,22 +2690,22 @@ lanerare:
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e2168a4 // fcvtn2 v4.8h, v5.4s
 	FMOVQ F4, (R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
@@ -2714,22 +2714,22 @@ lanerare:
 	FMOVQ 32(R3), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
 	FMOVQ F6, 16(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
@@ -2745,11 +2745,11 @@ lanetailrare:
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 16(RSP)
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
@@ -2759,11 +2759,11 @@ lanetailrare:
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd444 // fadd v4.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd444 // fadd v4.4s, v2.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 24(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
@@ -2774,11 +2774,11 @@ lanetailrare:
 	FMOVQ 128(RSP), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 32(RSP)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
@@ -2788,11 +2788,11 @@ lanetailrare:
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd486 // fadd v6.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 40(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
@@ -2808,8 +2808,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 most, V28 0x0
-	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
+	// per call: V15 least, V14 most, V13 0x0
+	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
 	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -2817,45 +2817,45 @@ TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $280-80
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
 	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+52(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d839 // scvtf v25.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d818 // scvtf v24.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2863,32 +2863,32 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f440 // fmax v0.4s, v2.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e2af440 // fmax v0.4s, v2.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
+	VFMLA V12.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V6.S4
+	VFMLA V12.S4, V2.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f481 // fmax v1.4s, v4.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e2af481 // fmax v1.4s, v4.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
+	VFMLA V12.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V6.S4
+	VFMLA V12.S4, V4.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -2929,22 +2929,22 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2952,40 +2952,40 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f440 // fmax v0.4s, v2.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e2af440 // fmax v0.4s, v2.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
+	VFMLA V12.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
+	VFMLA V12.S4, V2.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f481 // fmax v1.4s, v4.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e2af481 // fmax v1.4s, v4.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
+	VFMLA V12.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V5.S4
+	VFMLA V12.S4, V4.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -3080,8 +3080,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R5), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -3092,8 +3092,8 @@ laneloop:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
 	FMOVQ 16(R5), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -3105,8 +3105,8 @@ laneloop:
 	FMOVQ F0, (R0)
 	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
 	FMOVQ 32(R5), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -3117,8 +3117,8 @@ laneloop:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	FMOVQ 48(R5), F3
-	VSUB V3.S4, V30.S4, V5.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V5.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -3275,8 +3275,8 @@ piece28:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -3290,8 +3290,8 @@ piece28:
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F0
-	VSUB V0.S4, V30.S4, V3.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V3.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -3305,8 +3305,8 @@ piece28:
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 256(RSP), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -3320,8 +3320,8 @@ piece28:
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 272(RSP), F0
-	VSUB V0.S4, V30.S4, V4.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V4.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -3380,45 +3380,45 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
-	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -3431,26 +3431,26 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f422 // fmax v2.4s, v1.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
@@ -3458,26 +3458,26 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f464 // fmax v4.4s, v3.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -3493,33 +3493,33 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
 	FMOVQ (R5), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
@@ -3527,33 +3527,33 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
 	FMOVQ 32(R5), F3
-	VSUB V3.S4, V30.S4, V6.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V6.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
 	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e3cd4c3 // fadd v3.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F2
-	VSUB V2.S4, V30.S4, V7.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V7.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
 	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e3cd4e2 // fadd v2.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
@@ -3568,17 +3568,17 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 96(RSP), F2
 	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
@@ -3587,17 +3587,17 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -3607,17 +3607,17 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
 	FMOVQ 256(RSP), F5
-	VSUB V5.S4, V30.S4, V6.S4
-	VSUB V5.S4, V29.S4, V5.S4
+	VSUB V5.S4, V15.S4, V6.S4
+	VSUB V5.S4, V14.S4, V5.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e3cd4c5 // fadd v5.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
@@ -3626,17 +3626,17 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
@@ -3652,8 +3652,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
-	// per group: V27 scale, V26 recip, V25 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip, V10 minval
 	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -3663,45 +3663,45 @@ TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $280-80
 	MOVD minval+40(FP), R5
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
-	VLD1R (R5), [V25.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -3709,36 +3709,36 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V6.S4
-	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	VFMLA V12.S4, V2.S4, V6.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V6.S4
-	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	VFMLA V12.S4, V4.S4, V6.S4
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -3779,26 +3779,26 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3adc22 // fmul v2.4s, v1.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V1.S4
-	VFMLA V26.S4, V1.S4, V2.S4
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x6e3adc64 // fmul v4.4s, v3.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V3.S4
-	VFMLA V26.S4, V3.S4, V4.S4
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V3.S4
+	VFMLA V11.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -3806,44 +3806,44 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V2.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V4.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -3936,8 +3936,8 @@ laneloop:
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 48(R4), F9
 	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R3), F13
-	VFMLS V13.S4, V12.S4, V0.S4
+	FMOVQ 48(R3), F16
+	VFMLS V16.S4, V12.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V12.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
 	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
@@ -3946,16 +3946,16 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V9.S4
 	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
 	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
@@ -3963,18 +3963,18 @@ laneloop:
 	FMOVQ F9, (R0)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e2ff585 // fmax v5.4s, v12.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V13.S4, V5.S4, V6.S4
+	VFMLA V16.S4, V5.S4, V6.S4
 	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
 	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
 	FMOVQ F4, 16(R0)
@@ -4123,8 +4123,8 @@ piece28:
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 208(RSP), F9
 	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 144(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
+	FMOVQ 144(RSP), F16
+	VFMLS V16.S4, V12.S4, V0.S4
 	VFMLA V9.S4, V0.S4, V12.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
 	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
@@ -4133,8 +4133,8 @@ piece28:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V9.S4
 	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
@@ -4144,8 +4144,8 @@ piece28:
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
@@ -4155,8 +4155,8 @@ piece28:
 	CMP $9, R6
 	BLT lanetailnarrow
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
@@ -4166,10 +4166,10 @@ piece28:
 	CMP $13, R6
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef584 // fmax v4.4s, v12.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff584 // fmax v4.4s, v12.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V13.S4, V4.S4, V5.S4
+	VFMLA V16.S4, V4.S4, V5.S4
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
@@ -4222,49 +4222,49 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
-	WORD $0x6e3bdcc6 // fmul v6.4s, v6.4s, v27.4s
-	WORD $0x4e39d4c6 // fadd v6.4s, v6.4s, v25.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -4277,28 +4277,28 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb9d421 // fsub v1.4s, v1.4s, v25.4s
-	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
@@ -4306,28 +4306,28 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb9d463 // fsub v3.4s, v3.4s, v25.4s
-	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
+	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
+	WORD $0x6e2cfc63 // fdiv v3.4s, v3.4s, v12.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -4346,9 +4346,9 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -4359,9 +4359,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
@@ -4374,9 +4374,9 @@ lanerare:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -4387,9 +4387,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
 	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
@@ -4409,9 +4409,9 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -4425,9 +4425,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -4442,9 +4442,9 @@ lanetailrare:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -4458,9 +4458,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a7 // fadd v7.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a7 // fadd v7.4s, v5.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -4478,8 +4478,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
-	// per group: V26 scale, V25 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
+	// per group: V11 scale, V10 recip
 	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -4488,41 +4488,41 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $216-72
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -4530,39 +4530,39 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
+	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V6.S4
+	VFMLA V11.S4, V2.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
+	VFMLA V11.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V26.S4, V4.S4, V6.S4
+	VFMLA V11.S4, V4.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4599,22 +4599,22 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -4622,40 +4622,40 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
+	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
+	VFMLA V11.S4, V2.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
+	VFMLA V11.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V4.S4, V5.S4
+	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -4663,7 +4663,7 @@ grouptailnarrow:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4749,30 +4749,30 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef443 // fmax v3.4s, v2.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V5.S4, V3.S4, V4.S4
 	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
 	FMOVQ F1, (R0)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e1 // fmax v1.4s, v7.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V8.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c4 // fmax v4.4s, v6.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
@@ -4781,7 +4781,7 @@ laneloop:
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4901,8 +4901,8 @@ piece21:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -4911,8 +4911,8 @@ piece21:
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
@@ -4921,8 +4921,8 @@ piece21:
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e3ef4e2 // fmax v2.4s, v7.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V8.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
@@ -4931,8 +4931,8 @@ piece21:
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c3 // fmax v3.4s, v6.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff4c3 // fmax v3.4s, v6.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
@@ -4942,7 +4942,7 @@ lanetailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4986,52 +4986,52 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
-	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -5040,26 +5040,26 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
@@ -5067,26 +5067,26 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -5094,7 +5094,7 @@ grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -5106,22 +5106,22 @@ lanerare:
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd445 // fadd v5.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x4e2168a4 // fcvtn2 v4.8h, v5.4s
 	FMOVQ F4, (R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
@@ -5130,29 +5130,29 @@ lanerare:
 	FMOVQ 32(R3), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd487 // fadd v7.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e3cd4e7 // fadd v7.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
 	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
 	FMOVQ F6, 16(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
+	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -5164,11 +5164,11 @@ lanetailrare:
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef423 // fmax v3.4s, v1.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 16(RSP)
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
@@ -5178,11 +5178,11 @@ lanetailrare:
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd444 // fadd v4.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd444 // fadd v4.4s, v2.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	FMOVD F4, 24(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
@@ -5193,11 +5193,11 @@ lanetailrare:
 	FMOVQ 128(RSP), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef425 // fmax v5.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 32(RSP)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
@@ -5207,11 +5207,11 @@ lanetailrare:
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd486 // fadd v6.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVD F6, 40(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
@@ -5219,7 +5219,7 @@ lanetailrarenarrow:
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
+	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -5230,8 +5230,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 most, V28 0x0, V27 table
-	// per group: V26 scale, V25 recip, V0 zeroPoint, V1 ISub, V0 ISub, V24 ToFloat, V23 ToFloat
+	// per call: V15 least, V14 most, V13 0x0, V12 table
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
 	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -5239,46 +5239,46 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $280-80
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
 	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+52(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d838 // scvtf v24.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d817 // scvtf v23.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -5286,39 +5286,39 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e38f440 // fmax v0.4s, v2.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
+	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
+	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V6.S4
+	VFMLA V11.S4, V2.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e38f481 // fmax v1.4s, v4.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
+	VFMLA V11.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V26.S4, V4.S4, V6.S4
+	VFMLA V11.S4, V4.S4, V6.S4
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5355,22 +5355,22 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -5378,40 +5378,40 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e38f440 // fmax v0.4s, v2.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
+	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
+	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
+	VFMLA V11.S4, V2.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e38f481 // fmax v1.4s, v4.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
+	VFMLA V11.S4, V1.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V4.S4, V5.S4
+	VFMLA V11.S4, V4.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -5419,7 +5419,7 @@ grouptailnarrow:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5506,8 +5506,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R5), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -5518,8 +5518,8 @@ laneloop:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
 	FMOVQ 16(R5), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -5531,8 +5531,8 @@ laneloop:
 	FMOVQ F0, (R0)
 	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
 	FMOVQ 32(R5), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -5543,8 +5543,8 @@ laneloop:
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
 	FMOVQ 48(R5), F3
-	VSUB V3.S4, V30.S4, V5.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V5.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -5558,7 +5558,7 @@ laneloop:
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V5.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -5704,8 +5704,8 @@ piece25:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 224(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
@@ -5719,8 +5719,8 @@ piece25:
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 240(RSP), F0
-	VSUB V0.S4, V30.S4, V3.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V3.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -5734,8 +5734,8 @@ piece25:
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 256(RSP), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
@@ -5749,8 +5749,8 @@ piece25:
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 272(RSP), F0
-	VSUB V0.S4, V30.S4, V4.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V4.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -5765,7 +5765,7 @@ lanetailnarrow:
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -5809,52 +5809,52 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
-	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -5863,26 +5863,26 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f422 // fmax v2.4s, v1.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
@@ -5890,26 +5890,26 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f464 // fmax v4.4s, v3.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -5917,7 +5917,7 @@ grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -5928,33 +5928,33 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
 	FMOVQ (R5), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
@@ -5962,40 +5962,40 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
 	FMOVQ 32(R5), F3
-	VSUB V3.S4, V30.S4, V6.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V6.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
 	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e3cd4c3 // fadd v3.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F2
-	VSUB V2.S4, V30.S4, V7.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V7.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
 	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e3cd4e2 // fadd v2.4s, v7.4s, v28.4s
+	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V4.B16
+	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -6006,17 +6006,17 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 96(RSP), F2
 	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V30.S4, V4.S4
-	VSUB V3.S4, V29.S4, V3.S4
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
 	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e3cd483 // fadd v3.4s, v4.4s, v28.4s
+	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
@@ -6025,17 +6025,17 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 24(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -6045,17 +6045,17 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
 	FMOVQ 256(RSP), F5
-	VSUB V5.S4, V30.S4, V6.S4
-	VSUB V5.S4, V29.S4, V5.S4
+	VSUB V5.S4, V15.S4, V6.S4
+	VSUB V5.S4, V14.S4, V5.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e3cd4c5 // fadd v5.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
@@ -6064,17 +6064,17 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 40(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
@@ -6082,7 +6082,7 @@ lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V4.B16
+	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -6093,8 +6093,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
-	// per group: V26 scale, V25 recip, V24 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
+	// per group: V11 scale, V10 recip, V9 minval
 	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -6104,46 +6104,46 @@ TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $280-80
 	MOVD minval+40(FP), R5
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -6151,43 +6151,43 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V0.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V6.S4
-	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	VFMLA V11.S4, V2.S4, V6.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V26.S4, V4.S4, V6.S4
-	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	VFMLA V11.S4, V4.S4, V6.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6224,26 +6224,26 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x6e39dc64 // fmul v4.4s, v3.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V3.S4
-	VFMLA V25.S4, V3.S4, V4.S4
+	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
+	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V3.S4
+	VFMLA V10.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -6251,44 +6251,44 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V0.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V2.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V4.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V4.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -6296,7 +6296,7 @@ grouptailnarrow:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6380,27 +6380,27 @@ laneloop:
 	FMOVQ 48(R5), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 48(R4), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R3), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
+	FMOVQ 48(R3), F17
+	VFMLS V17.S4, V16.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V16.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e30f549 // fmax v9.4s, v10.4s, v16.4s
 	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V9.S4
 	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
 	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
@@ -6408,26 +6408,26 @@ laneloop:
 	FMOVQ F9, (R0)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef585 // fmax v5.4s, v12.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff605 // fmax v5.4s, v16.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V13.S4, V5.S4, V6.S4
+	VFMLA V17.S4, V5.S4, V6.S4
 	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
 	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
 	FMOVQ F4, 16(R0)
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
+	WORD $0x4e30e4a5 // fcmeq v5.4s, v5.4s, v16.4s
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6570,19 +6570,19 @@ piece25:
 	FMOVQ 272(RSP), F3
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	FMOVQ 208(RSP), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 144(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
+	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
+	FMOVQ 144(RSP), F17
+	VFMLS V17.S4, V16.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V16.S4
 	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
+	WORD $0x4e30f549 // fmax v9.4s, v10.4s, v16.4s
 	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef480 // fmax v0.4s, v4.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V9.S4
 	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
@@ -6592,8 +6592,8 @@ piece25:
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V4.S4
 	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
@@ -6603,8 +6603,8 @@ piece25:
 	CMP $9, R6
 	BLT lanetailnarrow
 	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e3ef541 // fmax v1.4s, v10.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V11.S4, V1.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
@@ -6613,20 +6613,20 @@ piece25:
 	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
 	CMP $13, R6
 	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef584 // fmax v4.4s, v12.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff604 // fmax v4.4s, v16.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V13.S4, V4.S4, V5.S4
+	VFMLA V17.S4, V4.S4, V5.S4
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
-	WORD $0x4e2ce484 // fcmeq v4.4s, v4.4s, v12.4s
+	WORD $0x4e30e484 // fcmeq v4.4s, v4.4s, v16.4s
 lanetailnarrow:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6670,56 +6670,56 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd424 // fadd v4.4s, v1.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
-	WORD $0x6e3adcc6 // fmul v6.4s, v6.4s, v26.4s
-	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -6728,28 +6728,28 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb8d421 // fsub v1.4s, v1.4s, v24.4s
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef422 // fmax v2.4s, v1.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd423 // fadd v3.4s, v1.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVD F3, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
@@ -6757,28 +6757,28 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eb8d463 // fsub v3.4s, v3.4s, v24.4s
-	WORD $0x6e3afc63 // fdiv v3.4s, v3.4s, v26.4s
+	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef464 // fmax v4.4s, v3.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
@@ -6786,7 +6786,7 @@ grouptailrarenarrow:
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -6800,9 +6800,9 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -6813,9 +6813,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd466 // fadd v6.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
@@ -6828,9 +6828,9 @@ lanerare:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -6841,9 +6841,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a8 // fadd v8.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
 	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
@@ -6852,7 +6852,7 @@ lanerare:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V4.B16
+	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -6866,9 +6866,9 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef424 // fmax v4.4s, v1.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -6882,9 +6882,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd465 // fadd v5.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -6899,9 +6899,9 @@ lanetailrare:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef426 // fmax v6.4s, v1.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -6915,9 +6915,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a7 // fadd v7.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a7 // fadd v7.4s, v5.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -6927,7 +6927,7 @@ lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
-	VAND V27.B16, V4.B16, V4.B16
+	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

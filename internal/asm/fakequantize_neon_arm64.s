@@ -8,8 +8,8 @@
 
 TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-64
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
-	// per group: V27 scale, V26 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -17,38 +17,38 @@ TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $264-64
 	MOVD recip+24(FP), R3
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 32(R1), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 48(R1), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -56,28 +56,28 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
+	VFMLA V12.S4, V1.S4, V0.S4
 	FMOVQ F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
+	VFMLA V12.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
+	VFMLA V12.S4, V3.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
+	VFMLA V12.S4, V4.S4, V0.S4
 	FMOVQ F0, 48(R0)
 groupback:
 	ADD $64, R0, R0
@@ -113,21 +113,21 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -135,34 +135,34 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
+	VFMLA V12.S4, V1.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
+	VFMLA V12.S4, V2.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
+	VFMLA V12.S4, V3.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
+	VFMLA V12.S4, V4.S4, V0.S4
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
 grouptailback:
@@ -230,26 +230,26 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V0.S4
 	FMOVQ F0, (R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V8.S4, V0.S4
 	FMOVQ F0, 48(R0)
@@ -369,32 +369,32 @@ piece20:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V4.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef508 // fmax v8.4s, v8.4s, v30.4s
-	WORD $0x4ebdf508 // fmin v8.4s, v8.4s, v29.4s
+	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V9.S4, V8.S4, V0.S4
 	FMOVQ F0, 64(RSP)
@@ -424,84 +424,84 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(R0)
 	B groupback
 grouptailrare:
 	FMOVQ 80(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 64(RSP)
 grouptailrarenarrow:
 	B grouptailback
@@ -510,41 +510,41 @@ lanerare:
 	FMOVQ (R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(R0)
 	B laneback
 lanetailrare:
@@ -552,11 +552,11 @@ lanetailrare:
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R4
 	BLT lanetailrarenarrow
@@ -564,11 +564,11 @@ lanetailrare:
 	FMOVQ 160(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R4
 	BLT lanetailrarenarrow
@@ -576,11 +576,11 @@ lanetailrare:
 	FMOVQ 176(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R4
 	BLT lanetailrarenarrow
@@ -588,11 +588,11 @@ lanetailrare:
 	FMOVQ 192(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 64(RSP)
 lanetailrarenarrow:
 	B lanetailback
@@ -601,51 +601,51 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $328-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 most, V28 0x0
-	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
+	// per call: V15 least, V14 most, V13 0x0
+	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+44(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+44(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d839 // scvtf v25.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d818 // scvtf v24.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 32(R1), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 48(R1), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -653,28 +653,28 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
+	VFMLA V12.S4, V1.S4, V0.S4
 	FMOVQ F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
+	VFMLA V12.S4, V2.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
+	VFMLA V12.S4, V3.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
+	VFMLA V12.S4, V4.S4, V0.S4
 	FMOVQ F0, 48(R0)
 groupback:
 	ADD $64, R0, R0
@@ -710,21 +710,21 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -732,34 +732,34 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f421 // fmax v1.4s, v1.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
+	VFMLA V12.S4, V1.S4, V0.S4
 	FMOVQ F0, 16(RSP)
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f442 // fmax v2.4s, v2.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
+	VFMLA V12.S4, V2.S4, V0.S4
 	FMOVQ F0, 32(RSP)
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f463 // fmax v3.4s, v3.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
+	VFMLA V12.S4, V3.S4, V0.S4
 	FMOVQ F0, 48(RSP)
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f484 // fmax v4.4s, v4.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
+	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
+	VFMLA V12.S4, V4.S4, V0.S4
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
 grouptailback:
@@ -828,8 +828,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -839,8 +839,8 @@ laneloop:
 	VFMLA V3.S4, V2.S4, V0.S4
 	FMOVQ F0, (R0)
 	FMOVQ 16(R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
@@ -850,8 +850,8 @@ laneloop:
 	VFMLA V5.S4, V4.S4, V0.S4
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -861,8 +861,8 @@ laneloop:
 	VFMLA V7.S4, V6.S4, V0.S4
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R4), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
@@ -1013,8 +1013,8 @@ piece24:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 272(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -1026,8 +1026,8 @@ piece24:
 	CMP $5, R5
 	BLT lanetailnarrow
 	FMOVQ 288(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
@@ -1039,8 +1039,8 @@ piece24:
 	CMP $9, R5
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -1052,8 +1052,8 @@ piece24:
 	CMP $13, R5
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
@@ -1088,84 +1088,84 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(R0)
 	B groupback
 grouptailrare:
 	FMOVQ 80(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f400 // fmax v0.4s, v0.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2af400 // fmax v0.4s, v0.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 64(RSP)
 grouptailrarenarrow:
 	B grouptailback
@@ -1173,130 +1173,130 @@ lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
 	FMOVQ (R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
 	FMOVQ 16(R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
 	FMOVQ 32(R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
 	FMOVQ 48(R4), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 80(RSP), F0
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R5
 	BLT lanetailrarenarrow
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 288(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R5
 	BLT lanetailrarenarrow
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R5
 	BLT lanetailrarenarrow
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	FMOVQ F0, 64(RSP)
 lanetailrarenarrow:
 	B lanetailback
@@ -1305,8 +1305,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $328-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
-	// per group: V27 scale, V26 recip, V25 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip, V10 minval
 	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
@@ -1315,43 +1315,43 @@ TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $328-72
 	MOVD minval+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V27.S4]
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
+	VLD1R (R2), [V12.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 32(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 48(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -1359,32 +1359,32 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V1.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 16(R0)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V3.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 32(R0)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 48(R0)
 groupback:
 	ADD $64, R0, R0
@@ -1420,25 +1420,25 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 96(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -1446,38 +1446,38 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef421 // fmax v1.4s, v1.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V1.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef442 // fmax v2.4s, v2.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V2.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V3.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef484 // fmax v4.4s, v4.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
+	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V27.S4, V4.S4, V0.S4
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	VFMLA V12.S4, V4.S4, V0.S4
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
 grouptailback:
@@ -1544,8 +1544,8 @@ laneloop:
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	FMOVQ 48(R3), F11
 	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 48(R2), F13
-	VFMLS V13.S4, V12.S4, V0.S4
+	FMOVQ 48(R2), F16
+	VFMLS V16.S4, V12.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V12.S4
 	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
 	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
@@ -1554,31 +1554,31 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R0)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(R0)
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
+	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V10.S4, V9.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 32(R0)
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
-	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
+	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V13.S4, V12.S4, V0.S4
+	VFMLA V16.S4, V12.S4, V0.S4
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	FMOVQ F0, 48(R0)
 laneback:
@@ -1721,8 +1721,8 @@ piece24:
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	FMOVQ 256(RSP), F11
 	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 192(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
+	FMOVQ 192(RSP), F16
+	VFMLS V16.S4, V12.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V12.S4
 	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
 	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
@@ -1731,8 +1731,8 @@ piece24:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef463 // fmax v3.4s, v3.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V3.S4, V0.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -1740,8 +1740,8 @@ piece24:
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c6 // fmax v6.4s, v6.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
+	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V7.S4, V6.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
@@ -1749,8 +1749,8 @@ piece24:
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef529 // fmax v9.4s, v9.4s, v30.4s
-	WORD $0x4ebdf529 // fmin v9.4s, v9.4s, v29.4s
+	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
+	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V10.S4, V9.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
@@ -1758,10 +1758,10 @@ piece24:
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef58c // fmax v12.4s, v12.4s, v30.4s
-	WORD $0x4ebdf58c // fmin v12.4s, v12.4s, v29.4s
+	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
+	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V13.S4, V12.S4, V0.S4
+	VFMLA V16.S4, V12.S4, V0.S4
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	FMOVQ F0, 64(RSP)
 lanetailnarrow:
@@ -1790,92 +1790,92 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 48(R0)
 	B groupback
 grouptailrare:
 	FMOVQ 80(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 16(RSP)
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	FMOVQ 96(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 32(RSP)
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 48(RSP)
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
-	WORD $0x6e3bdc00 // fmul v0.4s, v0.4s, v27.4s
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
 	FMOVQ F0, 64(RSP)
 grouptailrarenarrow:
 	B grouptailback
@@ -1886,9 +1886,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, (R0)
@@ -1898,9 +1898,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(R0)
@@ -1910,9 +1910,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(R0)
@@ -1922,9 +1922,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(R0)
@@ -1936,9 +1936,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(RSP)
@@ -1950,9 +1950,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 32(RSP)
@@ -1964,9 +1964,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 48(RSP)
@@ -1978,9 +1978,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef400 // fmax v0.4s, v0.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
-	WORD $0x4e3cd400 // fadd v0.4s, v0.4s, v28.4s
+	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 64(RSP)
@@ -1991,8 +1991,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
-	// per group: V27 scale, V26 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -2001,38 +2001,38 @@ TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $280-72
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2040,31 +2040,31 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
+	VFMLA V12.S4, V0.S4, V5.S4
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
+	VFMLA V12.S4, V1.S4, V5.S4
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
+	VFMLA V12.S4, V2.S4, V5.S4
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V5.S4
+	VFMLA V12.S4, V3.S4, V5.S4
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
@@ -2107,21 +2107,21 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 144(RSP), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2129,37 +2129,37 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
+	VFMLA V12.S4, V0.S4, V5.S4
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
+	VFMLA V12.S4, V1.S4, V5.S4
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
+	VFMLA V12.S4, V2.S4, V5.S4
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V5.S4
+	VFMLA V12.S4, V3.S4, V5.S4
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 grouptailnarrow:
@@ -2252,29 +2252,29 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, (R0)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
 	FMOVQ F3, 32(R0)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	FMOVQ F4, 48(R0)
@@ -2401,8 +2401,8 @@ piece24:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, 16(RSP)
@@ -2410,8 +2410,8 @@ piece24:
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
@@ -2419,8 +2419,8 @@ piece24:
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
 	FMOVQ F3, 48(RSP)
@@ -2428,8 +2428,8 @@ piece24:
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	FMOVQ F4, 64(RSP)
@@ -2483,43 +2483,43 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R2), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 48(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
@@ -2530,49 +2530,49 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 grouptailrarenarrow:
@@ -2587,44 +2587,44 @@ lanerare:
 	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 32(R2), F0
 	FMOVQ 32(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 32(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	FMOVQ 48(R2), F0
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	FMOVQ F6, 48(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V3.H8, V2.H8, V2.H8
@@ -2638,11 +2638,11 @@ lanetailrare:
 	FMOVQ 160(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $5, R5
@@ -2651,11 +2651,11 @@ lanetailrare:
 	FMOVQ 176(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 32(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $9, R5
@@ -2664,11 +2664,11 @@ lanetailrare:
 	FMOVQ 192(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	CMP $13, R5
@@ -2677,11 +2677,11 @@ lanetailrare:
 	FMOVQ 208(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	FMOVQ F6, 64(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 lanetailrarenarrow:
@@ -2696,8 +2696,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 most, V28 0x0
-	// per group: V27 scale, V26 recip, V0 zeroPoint, V1 ISub, V0 ISub, V25 ToFloat, V24 ToFloat
+	// per call: V15 least, V14 most, V13 0x0
+	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
 	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -2705,43 +2705,43 @@ TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $344-80
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
 	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+52(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d839 // scvtf v25.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d818 // scvtf v24.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2749,31 +2749,31 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f420 // fmax v0.4s, v1.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
+	VFMLA V12.S4, V0.S4, V5.S4
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f441 // fmax v1.4s, v2.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
+	VFMLA V12.S4, V1.S4, V5.S4
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f462 // fmax v2.4s, v3.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e2af462 // fmax v2.4s, v3.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
+	VFMLA V12.S4, V2.S4, V5.S4
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f483 // fmax v3.4s, v4.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e2af483 // fmax v3.4s, v4.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V5.S4
+	VFMLA V12.S4, V3.S4, V5.S4
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
@@ -2816,21 +2816,21 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 144(RSP), F0
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -2838,37 +2838,37 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e39f420 // fmax v0.4s, v1.4s, v25.4s
-	WORD $0x4eb8f400 // fmin v0.4s, v0.4s, v24.4s
+	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
+	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
+	VFMLA V12.S4, V0.S4, V5.S4
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e39f441 // fmax v1.4s, v2.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
+	VFMLA V12.S4, V1.S4, V5.S4
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e39f462 // fmax v2.4s, v3.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
+	WORD $0x4e2af462 // fmax v2.4s, v3.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
+	VFMLA V12.S4, V2.S4, V5.S4
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e39f483 // fmax v3.4s, v4.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
+	WORD $0x4e2af483 // fmax v3.4s, v4.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V5.S4
+	VFMLA V12.S4, V3.S4, V5.S4
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 grouptailnarrow:
@@ -2962,8 +2962,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R5), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -2974,8 +2974,8 @@ laneloop:
 	FMOVQ F0, (R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	FMOVQ 16(R5), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
@@ -2986,8 +2986,8 @@ laneloop:
 	FMOVQ F0, 16(R0)
 	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
 	FMOVQ 32(R5), F0
-	VSUB V0.S4, V30.S4, V3.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V3.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -2998,8 +2998,8 @@ laneloop:
 	FMOVQ F0, 32(R0)
 	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
 	FMOVQ 48(R5), F0
-	VSUB V0.S4, V30.S4, V4.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V4.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
@@ -3157,8 +3157,8 @@ piece28:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 288(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -3171,8 +3171,8 @@ piece28:
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
@@ -3185,8 +3185,8 @@ piece28:
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
-	VSUB V0.S4, V30.S4, V3.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V3.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -3199,8 +3199,8 @@ piece28:
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 336(RSP), F0
-	VSUB V0.S4, V30.S4, V4.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V4.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
@@ -3259,43 +3259,43 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R2), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f402 // fmax v2.4s, v0.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2af402 // fmax v2.4s, v0.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f404 // fmax v4.4s, v0.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2af404 // fmax v4.4s, v0.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 48(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
@@ -3306,49 +3306,49 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f401 // fmax v1.4s, v0.4s, v25.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f402 // fmax v2.4s, v0.4s, v25.4s
-	WORD $0x4eb8f442 // fmin v2.4s, v2.4s, v24.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2af402 // fmax v2.4s, v0.4s, v10.4s
+	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f403 // fmax v3.4s, v0.4s, v25.4s
-	WORD $0x4eb8f463 // fmin v3.4s, v3.4s, v24.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
+	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e39f404 // fmax v4.4s, v0.4s, v25.4s
-	WORD $0x4eb8f484 // fmin v4.4s, v4.4s, v24.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2af404 // fmax v4.4s, v0.4s, v10.4s
+	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 grouptailrarenarrow:
@@ -3362,65 +3362,65 @@ lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
 	FMOVQ (R5), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, (R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V4.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V4.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
 	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
+	WORD $0x4e2dd482 // fadd v2.4s, v4.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	FMOVQ 32(R2), F0
 	FMOVQ 32(R3), F1
 	FMOVQ 32(R5), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 32(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	FMOVQ 48(R2), F0
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F2
-	VSUB V2.S4, V30.S4, V6.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V6.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 48(R0)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V4.H8, V3.H8, V3.H8
@@ -3433,17 +3433,17 @@ lanetailrare:
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 288(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $5, R6
@@ -3451,17 +3451,17 @@ lanetailrare:
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
-	VSUB V2.S4, V30.S4, V4.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V4.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
 	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
+	WORD $0x4e2dd482 // fadd v2.4s, v4.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 32(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	CMP $9, R6
@@ -3469,17 +3469,17 @@ lanetailrare:
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 48(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	CMP $13, R6
@@ -3487,17 +3487,17 @@ lanetailrare:
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	FMOVQ 336(RSP), F2
-	VSUB V2.S4, V30.S4, V6.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V6.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 64(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 lanetailrarenarrow:
@@ -3512,8 +3512,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0
-	// per group: V27 scale, V26 recip, V25 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
+	// per group: V12 scale, V11 recip, V10 minval
 	// vector registers in use at once: 17
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -3523,43 +3523,43 @@ TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $344-80
 	MOVD minval+40(FP), R5
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V27.S4]
-	VLD1R (R4), [V26.S4]
-	VLD1R (R5), [V25.S4]
+	VLD1R (R3), [V12.S4]
+	VLD1R (R4), [V11.S4]
+	VLD1R (R5), [V10.S4]
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 32(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 48(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -3567,35 +3567,35 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V2.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V3.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
@@ -3638,25 +3638,25 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 96(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc01 // fmul v1.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V1.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V1.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V1.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V1.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc02 // fmul v2.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V2.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V2.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V2.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V2.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc03 // fmul v3.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V3.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V3.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V3.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V3.S4
 	FMOVQ 144(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3adc04 // fmul v4.4s, v0.4s, v26.4s
-	VFMLS V27.S4, V4.S4, V0.S4
-	VFMLA V26.S4, V0.S4, V4.S4
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
+	VFMLS V12.S4, V4.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -3664,41 +3664,41 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V0.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V0.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V1.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V1.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V2.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V2.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V27.S4, V3.S4, V5.S4
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	VFMLA V12.S4, V3.S4, V5.S4
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 grouptailnarrow:
@@ -3790,8 +3790,8 @@ laneloop:
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	FMOVQ 48(R4), F11
 	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 48(R3), F13
-	VFMLS V13.S4, V12.S4, V0.S4
+	FMOVQ 48(R3), F16
+	VFMLS V16.S4, V12.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V12.S4
 	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
 	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
@@ -3800,34 +3800,34 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	FMOVQ F11, (R0)
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	FMOVQ F3, 32(R0)
 	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff583 // fmax v3.4s, v12.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V13.S4, V3.S4, V4.S4
+	VFMLA V16.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVQ F4, 48(R0)
 	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
@@ -3977,8 +3977,8 @@ piece28:
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	FMOVQ 272(RSP), F11
 	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 208(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
+	FMOVQ 208(RSP), F16
+	VFMLS V16.S4, V12.S4, V0.S4
 	VFMLA V11.S4, V0.S4, V12.S4
 	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
 	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
@@ -3987,8 +3987,8 @@ piece28:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
@@ -3997,8 +3997,8 @@ piece28:
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
@@ -4007,8 +4007,8 @@ piece28:
 	CMP $9, R6
 	BLT lanetailnarrow
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -4017,10 +4017,10 @@ piece28:
 	CMP $13, R6
 	BLT lanetailnarrow
 	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff583 // fmax v3.4s, v12.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V13.S4, V3.S4, V4.S4
+	VFMLA V16.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVQ F4, 64(RSP)
 	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
@@ -4073,47 +4073,47 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	FMOVQ F2, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
 	FMOVQ F4, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 48(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
@@ -4124,53 +4124,53 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 96(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3bdc42 // fmul v2.4s, v2.4s, v27.4s
-	WORD $0x4e39d442 // fadd v2.4s, v2.4s, v25.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3bdc63 // fmul v3.4s, v3.4s, v27.4s
-	WORD $0x4e39d463 // fadd v3.4s, v3.4s, v25.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3bdc84 // fmul v4.4s, v4.4s, v27.4s
-	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
+	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
-	WORD $0x4eb9d400 // fsub v0.4s, v0.4s, v25.4s
-	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3bdca5 // fmul v5.4s, v5.4s, v27.4s
-	WORD $0x4e39d4a5 // fadd v5.4s, v5.4s, v25.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 grouptailrarenarrow:
@@ -4187,9 +4187,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	FMOVQ F4, (R0)
@@ -4200,9 +4200,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	FMOVQ F5, 16(R0)
@@ -4213,9 +4213,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	FMOVQ F6, 32(R0)
@@ -4226,9 +4226,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	FMOVQ F7, 48(R0)
@@ -4246,9 +4246,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	FMOVQ F4, 16(RSP)
@@ -4261,9 +4261,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	FMOVQ F5, 32(RSP)
@@ -4276,9 +4276,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	FMOVQ F6, 48(RSP)
@@ -4291,9 +4291,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	FMOVQ F7, 64(RSP)
@@ -4310,8 +4310,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-72
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
-	// per group: V26 scale, V25 recip
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
+	// per group: V11 scale, V10 recip
 	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -4320,39 +4320,39 @@ TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $280-72
 	MOVD recip+32(FP), R4
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
+	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V2.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -4360,37 +4360,37 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
+	VFMLA V11.S4, V0.S4, V5.S4
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
+	VFMLA V11.S4, V1.S4, V5.S4
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
+	VFMLA V11.S4, V2.S4, V5.S4
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V3.S4, V5.S4
+	VFMLA V11.S4, V3.S4, V5.S4
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4430,21 +4430,21 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 96(RSP), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
+	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V2.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	FMOVQ 144(RSP), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -4452,44 +4452,44 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
+	VFMLA V11.S4, V0.S4, V5.S4
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
+	VFMLA V11.S4, V1.S4, V5.S4
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
+	VFMLA V11.S4, V2.S4, V5.S4
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V3.S4, V5.S4
+	VFMLA V11.S4, V3.S4, V5.S4
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 grouptailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4575,29 +4575,29 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, (R0)
 	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
 	FMOVQ F2, 16(R0)
 	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
 	FMOVQ F3, 32(R0)
 	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	FMOVQ F4, 48(R0)
@@ -4605,7 +4605,7 @@ laneloop:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4727,8 +4727,8 @@ piece21:
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef440 // fmax v0.4s, v2.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, 16(RSP)
@@ -4736,8 +4736,8 @@ piece21:
 	CMP $5, R5
 	BLT lanetailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef481 // fmax v1.4s, v4.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V5.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(RSP)
@@ -4745,8 +4745,8 @@ piece21:
 	CMP $9, R5
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c2 // fmax v2.4s, v6.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V2.S4, V3.S4
 	FMOVQ F3, 48(RSP)
@@ -4754,8 +4754,8 @@ piece21:
 	CMP $13, R5
 	BLT lanetailnarrow
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e3ef503 // fmax v3.4s, v8.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V9.S4, V3.S4, V4.S4
 	FMOVQ F4, 64(RSP)
@@ -4764,7 +4764,7 @@ lanetailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -4809,49 +4809,49 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R2), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 48(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -4859,56 +4859,56 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -4919,50 +4919,50 @@ lanerare:
 	FMOVQ (R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, (R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 32(R2), F0
 	FMOVQ 32(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 32(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	FMOVQ 48(R2), F0
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	FMOVQ F6, 48(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -4973,11 +4973,11 @@ lanetailrare:
 	FMOVQ 160(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $5, R5
@@ -4986,11 +4986,11 @@ lanetailrare:
 	FMOVQ 176(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 32(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $9, R5
@@ -4999,11 +4999,11 @@ lanetailrare:
 	FMOVQ 192(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	CMP $13, R5
@@ -5012,18 +5012,18 @@ lanetailrare:
 	FMOVQ 208(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e3cd4c6 // fadd v6.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
 	FMOVQ F6, 64(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 lanetailrarenarrow:
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V2.B16, V2.B16
-	VAND V27.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -5034,8 +5034,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 zeroPoint, R6 elements left, R7 groups left, R8 length
-	// per call: V30 least, V29 most, V28 0x0, V27 table
-	// per group: V26 scale, V25 recip, V0 zeroPoint, V1 ISub, V0 ISub, V24 ToFloat, V23 ToFloat
+	// per call: V15 least, V14 most, V13 0x0, V12 table
+	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
 	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -5043,44 +5043,44 @@ TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $344-80
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
 	MOVD zeroPoint+40(FP), R5
-	FMOVS least+48(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS most+52(FP), F29
-	VDUP V29.S[0], V29.S4
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	FMOVS least+48(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS most+52(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V30.S4, V1.S4
-	WORD $0x4e21d838 // scvtf v24.4s, v1.4s
-	VSUB V0.S4, V29.S4, V0.S4
-	WORD $0x4e21d817 // scvtf v23.4s, v0.4s
+	VSUB V0.S4, V15.S4, V1.S4
+	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
+	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V2.S4
 	FMOVQ 32(R2), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	FMOVQ 48(R2), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -5088,37 +5088,37 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f420 // fmax v0.4s, v1.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
+	WORD $0x4e29f420 // fmax v0.4s, v1.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
+	VFMLA V11.S4, V0.S4, V5.S4
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e38f441 // fmax v1.4s, v2.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
+	VFMLA V11.S4, V1.S4, V5.S4
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f462 // fmax v2.4s, v3.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x4e29f462 // fmax v2.4s, v3.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
+	VFMLA V11.S4, V2.S4, V5.S4
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e38f483 // fmax v3.4s, v4.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e29f483 // fmax v3.4s, v4.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V3.S4, V5.S4
+	VFMLA V11.S4, V3.S4, V5.S4
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5158,21 +5158,21 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 96(RSP), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
+	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V2.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	FMOVQ 144(RSP), F0
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -5180,44 +5180,44 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e38f420 // fmax v0.4s, v1.4s, v24.4s
-	WORD $0x4eb7f400 // fmin v0.4s, v0.4s, v23.4s
+	WORD $0x4e29f420 // fmax v0.4s, v1.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
+	VFMLA V11.S4, V0.S4, V5.S4
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e38f441 // fmax v1.4s, v2.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
+	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
+	VFMLA V11.S4, V1.S4, V5.S4
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e38f462 // fmax v2.4s, v3.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
+	WORD $0x4e29f462 // fmax v2.4s, v3.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
+	VFMLA V11.S4, V2.S4, V5.S4
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e38f483 // fmax v3.4s, v4.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
+	WORD $0x4e29f483 // fmax v3.4s, v4.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V3.S4, V5.S4
+	VFMLA V11.S4, V3.S4, V5.S4
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 grouptailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5304,8 +5304,8 @@ laneloop:
 	FCMPS F0, F0
 	BVS lanerare
 	FMOVQ (R5), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -5316,8 +5316,8 @@ laneloop:
 	FMOVQ F0, (R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	FMOVQ 16(R5), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
@@ -5328,8 +5328,8 @@ laneloop:
 	FMOVQ F0, 16(R0)
 	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
 	FMOVQ 32(R5), F0
-	VSUB V0.S4, V30.S4, V3.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V3.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -5340,8 +5340,8 @@ laneloop:
 	FMOVQ F0, 32(R0)
 	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
 	FMOVQ 48(R5), F0
-	VSUB V0.S4, V30.S4, V4.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V4.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
@@ -5354,7 +5354,7 @@ laneloop:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -5502,8 +5502,8 @@ piece25:
 	FCMPS F0, F0
 	BVS lanetailrare
 	FMOVQ 288(RSP), F0
-	VSUB V0.S4, V30.S4, V1.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V1.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
@@ -5516,8 +5516,8 @@ piece25:
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
-	VSUB V0.S4, V30.S4, V2.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
@@ -5530,8 +5530,8 @@ piece25:
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
-	VSUB V0.S4, V30.S4, V3.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V3.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
@@ -5544,8 +5544,8 @@ piece25:
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 336(RSP), F0
-	VSUB V0.S4, V30.S4, V4.S4
-	VSUB V0.S4, V29.S4, V0.S4
+	VSUB V0.S4, V15.S4, V4.S4
+	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
@@ -5559,7 +5559,7 @@ lanetailnarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -5604,49 +5604,49 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R2), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f402 // fmax v2.4s, v0.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e29f402 // fmax v2.4s, v0.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f404 // fmax v4.4s, v0.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e29f404 // fmax v4.4s, v0.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 48(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -5654,56 +5654,56 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 96(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f401 // fmax v1.4s, v0.4s, v24.4s
-	WORD $0x4eb7f421 // fmin v1.4s, v1.4s, v23.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f402 // fmax v2.4s, v0.4s, v24.4s
-	WORD $0x4eb7f442 // fmin v2.4s, v2.4s, v23.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e3cd463 // fadd v3.4s, v3.4s, v28.4s
+	WORD $0x4e29f402 // fmax v2.4s, v0.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f403 // fmax v3.4s, v0.4s, v24.4s
-	WORD $0x4eb7f463 // fmin v3.4s, v3.4s, v23.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
+	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e38f404 // fmax v4.4s, v0.4s, v24.4s
-	WORD $0x4eb7f484 // fmin v4.4s, v4.4s, v23.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e3cd4a5 // fadd v5.4s, v5.4s, v28.4s
+	WORD $0x4e29f404 // fmax v4.4s, v0.4s, v9.4s
+	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -5713,71 +5713,71 @@ lanerare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
 	FMOVQ (R5), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, (R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V30.S4, V4.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V4.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
 	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
+	WORD $0x4e2dd482 // fadd v2.4s, v4.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	FMOVQ 32(R2), F0
 	FMOVQ 32(R3), F1
 	FMOVQ 32(R5), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 32(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	FMOVQ 48(R2), F0
 	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F2
-	VSUB V2.S4, V30.S4, V6.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V6.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 48(R0)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
+	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -5787,17 +5787,17 @@ lanetailrare:
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	FMOVQ 288(RSP), F2
-	VSUB V2.S4, V30.S4, V3.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
 	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e3cd462 // fadd v2.4s, v3.4s, v28.4s
+	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $5, R6
@@ -5805,17 +5805,17 @@ lanetailrare:
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
-	VSUB V2.S4, V30.S4, V4.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V4.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
 	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e3cd482 // fadd v2.4s, v4.4s, v28.4s
+	WORD $0x4e2dd482 // fadd v2.4s, v4.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 32(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	CMP $9, R6
@@ -5823,17 +5823,17 @@ lanetailrare:
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	FMOVQ 320(RSP), F2
-	VSUB V2.S4, V30.S4, V5.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e3cd4a2 // fadd v2.4s, v5.4s, v28.4s
+	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 48(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	CMP $13, R6
@@ -5841,24 +5841,24 @@ lanetailrare:
 	FMOVQ 144(RSP), F0
 	FMOVQ 208(RSP), F1
 	FMOVQ 336(RSP), F2
-	VSUB V2.S4, V30.S4, V6.S4
-	VSUB V2.S4, V29.S4, V2.S4
+	VSUB V2.S4, V15.S4, V6.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
 	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e3cd4c2 // fadd v2.4s, v6.4s, v28.4s
+	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 64(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 lanetailrarenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
+	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -5869,8 +5869,8 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 minval, R6 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V30 ToFloat, V29 ToFloat, V28 0x0, V27 table
-	// per group: V26 scale, V25 recip, V24 minval
+	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
+	// per group: V11 scale, V10 recip, V9 minval
 	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
@@ -5880,44 +5880,44 @@ TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $344-80
 	MOVD minval+40(FP), R5
 	FMOVS least+48(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81e // scvtf v30.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	FMOVS most+52(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d81d // scvtf v29.4s, v0.4s
-	WORD $0x6f00e41c // movi v28.2d, #0000000000000000
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V27
+	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
 	MOVD groups+56(FP), R7
 	MOVD length+64(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
-	VLD1R (R3), [V26.S4]
-	VLD1R (R4), [V25.S4]
-	VLD1R (R5), [V24.S4]
+	VLD1R (R3), [V11.S4]
+	VLD1R (R4), [V10.S4]
+	VLD1R (R5), [V9.S4]
 	MOVD R8, R6
 	CMP $16, R6
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V2.S4
 	FMOVQ 32(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	FMOVQ 48(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -5925,41 +5925,41 @@ grouploop:
 	FCMPS F0, F0
 	BVS grouprare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V0.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 16(R0)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V2.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 32(R0)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V3.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V3.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 48(R0)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -5999,25 +5999,25 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 96(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	FMOVQ 112(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc02 // fmul v2.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V2.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V2.S4
 	FMOVQ 128(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	FMOVQ 144(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e39dc04 // fmul v4.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V4.S4
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2adc04 // fmul v4.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
@@ -6025,48 +6025,48 @@ piece4:
 	FCMPS F0, F0
 	BVS grouptailrare
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e3ef420 // fmax v0.4s, v1.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V0.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V0.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	CMP $5, R6
 	BLT grouptailnarrow
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e3ef441 // fmax v1.4s, v2.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V1.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V1.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 32(RSP)
 	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	CMP $9, R6
 	BLT grouptailnarrow
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef462 // fmax v2.4s, v3.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V2.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V2.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 48(RSP)
 	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
 	CMP $13, R6
 	BLT grouptailnarrow
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e3ef483 // fmax v3.4s, v4.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V26.S4, V3.S4, V5.S4
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	VFMLA V11.S4, V3.S4, V5.S4
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
 grouptailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6150,52 +6150,52 @@ laneloop:
 	FMOVQ 48(R5), F8
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	FMOVQ 48(R4), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 48(R3), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x6e2bdc10 // fmul v16.4s, v0.4s, v11.4s
+	FMOVQ 48(R3), F17
+	VFMLS V17.S4, V16.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V16.S4
 	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e30f52b // fmax v11.4s, v9.4s, v16.4s
 	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	FMOVQ F11, (R0)
 	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	FMOVQ F3, 32(R0)
 	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff603 // fmax v3.4s, v16.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V13.S4, V3.S4, V4.S4
+	VFMLA V17.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVQ F4, 48(R0)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
+	WORD $0x4e30e463 // fcmeq v3.4s, v3.4s, v16.4s
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6340,19 +6340,19 @@ piece25:
 	FMOVQ 336(RSP), F8
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	FMOVQ 272(RSP), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 208(RSP), F13
-	VFMLS V13.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
+	WORD $0x6e2bdc10 // fmul v16.4s, v0.4s, v11.4s
+	FMOVQ 208(RSP), F17
+	VFMLS V17.S4, V16.S4, V0.S4
+	VFMLA V11.S4, V0.S4, V16.S4
 	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
+	WORD $0x4e30f52b // fmax v11.4s, v9.4s, v16.4s
 	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e3ef460 // fmax v0.4s, v3.4s, v30.4s
-	WORD $0x4ebdf400 // fmin v0.4s, v0.4s, v29.4s
+	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
@@ -6361,8 +6361,8 @@ piece25:
 	CMP $5, R6
 	BLT lanetailnarrow
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e3ef4c1 // fmax v1.4s, v6.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
@@ -6371,8 +6371,8 @@ piece25:
 	CMP $9, R6
 	BLT lanetailnarrow
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e3ef522 // fmax v2.4s, v9.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
+	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
@@ -6380,19 +6380,19 @@ piece25:
 	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
 	CMP $13, R6
 	BLT lanetailnarrow
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e3ef583 // fmax v3.4s, v12.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff603 // fmax v3.4s, v16.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V13.S4, V3.S4, V4.S4
+	VFMLA V17.S4, V3.S4, V4.S4
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	FMOVQ F4, 64(RSP)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
+	WORD $0x4e30e463 // fcmeq v3.4s, v3.4s, v16.4s
 lanetailnarrow:
 	VUZP1 V1.H8, V0.H8, V0.H8
 	VUZP1 V3.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V27.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
 	VADDP V0.B16, V0.B16, V0.B16
@@ -6437,53 +6437,53 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	FMOVQ F2, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	FMOVQ F3, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
 	FMOVQ F4, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 48(R0)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -6491,60 +6491,60 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 96(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
-	WORD $0x4e3cd422 // fadd v2.4s, v1.4s, v28.4s
-	WORD $0x6e3adc42 // fmul v2.4s, v2.4s, v26.4s
-	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
 	FMOVQ F2, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	CMP $5, R6
 	BLT grouptailrarenarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef402 // fmax v2.4s, v0.4s, v30.4s
-	WORD $0x4ebdf442 // fmin v2.4s, v2.4s, v29.4s
-	WORD $0x4e3cd443 // fadd v3.4s, v2.4s, v28.4s
-	WORD $0x6e3adc63 // fmul v3.4s, v3.4s, v26.4s
-	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
 	FMOVQ F3, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	CMP $9, R6
 	BLT grouptailrarenarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
-	WORD $0x6e3adc84 // fmul v4.4s, v4.4s, v26.4s
-	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
+	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
+	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
 	FMOVQ F4, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	CMP $13, R6
 	BLT grouptailrarenarrow
 	FMOVQ 144(RSP), F0
-	WORD $0x4eb8d400 // fsub v0.4s, v0.4s, v24.4s
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
-	WORD $0x6e3adca5 // fmul v5.4s, v5.4s, v26.4s
-	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, 64(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 grouptailrarenarrow:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V27.B16, V1.B16, V1.B16
+	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -6557,9 +6557,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	FMOVQ F4, (R0)
@@ -6570,9 +6570,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	FMOVQ F5, 16(R0)
@@ -6583,9 +6583,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	FMOVQ F6, 32(R0)
@@ -6596,9 +6596,9 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	FMOVQ F7, 48(R0)
@@ -6606,7 +6606,7 @@ lanerare:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
+	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -6619,9 +6619,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef403 // fmax v3.4s, v0.4s, v30.4s
-	WORD $0x4ebdf463 // fmin v3.4s, v3.4s, v29.4s
-	WORD $0x4e3cd464 // fadd v4.4s, v3.4s, v28.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	FMOVQ F4, 16(RSP)
@@ -6634,9 +6634,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef404 // fmax v4.4s, v0.4s, v30.4s
-	WORD $0x4ebdf484 // fmin v4.4s, v4.4s, v29.4s
-	WORD $0x4e3cd485 // fadd v5.4s, v4.4s, v28.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	FMOVQ F5, 32(RSP)
@@ -6649,9 +6649,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef405 // fmax v5.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4a5 // fmin v5.4s, v5.4s, v29.4s
-	WORD $0x4e3cd4a6 // fadd v6.4s, v5.4s, v28.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	FMOVQ F6, 48(RSP)
@@ -6664,9 +6664,9 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e3ef406 // fmax v6.4s, v0.4s, v30.4s
-	WORD $0x4ebdf4c6 // fmin v6.4s, v6.4s, v29.4s
-	WORD $0x4e3cd4c7 // fadd v7.4s, v6.4s, v28.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
 	FMOVQ F7, 64(RSP)
@@ -6675,7 +6675,7 @@ lanetailrarenarrow:
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V6.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V27.B16, V3.B16, V3.B16
+	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16

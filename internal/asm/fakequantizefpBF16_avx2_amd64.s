@@ -91,11 +91,11 @@ grouploop:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -125,11 +125,11 @@ grouploop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -286,11 +286,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -300,11 +300,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y3, Y2
 	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -441,11 +441,11 @@ short2loop:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -475,11 +475,11 @@ short2loop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -567,11 +567,11 @@ laneloop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -601,11 +601,11 @@ laneloop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -940,11 +940,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -954,11 +954,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y3, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y3, Y2
 	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -1082,11 +1082,11 @@ groupstream:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -1116,11 +1116,11 @@ groupstream:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -1167,13 +1167,13 @@ grouprare:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -1212,13 +1212,13 @@ grouprare:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -1294,13 +1294,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y6, Y5, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y2, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y2, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y5, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -1313,13 +1313,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y2, Y1, Y4
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -1383,11 +1383,11 @@ short2stream:
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y0, Y5
 	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -1417,11 +1417,11 @@ short2stream:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
 	VPADDD       Y2, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -1470,13 +1470,13 @@ short2rare:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -1515,13 +1515,13 @@ short2rare:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y1, Y1, Y1
 	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y1, Y1
 	VPSLLD       $0x0f, Y2, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y2, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y3, Y2
+	VPSRLD       $0x10, Y1, Y1
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
@@ -1565,13 +1565,13 @@ lanerare:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1612,13 +1612,13 @@ lanerare:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y3, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y4, Y1, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1698,13 +1698,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y3, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y3, Y6
 	VPADDD       Y0, Y6, Y6
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y6, Y1, Y3
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1717,13 +1717,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y5, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y5, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y1, Y5
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -1829,11 +1829,11 @@ grouploop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -1869,11 +1869,11 @@ grouploop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -2058,11 +2058,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -2072,11 +2072,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y9, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y10, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -2275,11 +2275,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -2315,11 +2315,11 @@ short2loop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -2421,11 +2421,11 @@ laneloop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y11, Y3
 	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y10, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y10, Y4
 	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -2461,11 +2461,11 @@ laneloop:
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y5, Y6
 	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -2820,11 +2820,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y11, Y6
 	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y10, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y10, Y8
 	VPADDD       Y0, Y8, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -2834,11 +2834,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y5, Y6
 	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -3025,11 +3025,11 @@ groupstream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -3065,11 +3065,11 @@ groupstream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -3130,13 +3130,13 @@ grouprare:
 	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -3181,13 +3181,13 @@ grouprare:
 	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y8, Y7
 	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -3282,13 +3282,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y9, Y9
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y9, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y6, Y9
 	VPADDD       Y0, Y9, Y9
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y9, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -3301,13 +3301,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y4, Y1, Y8
-	VPSRLD       $0x10, Y8, Y8
 	VPSLLD       $0x0f, Y10, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y10, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y10, Y10, Y10
 	VBLENDVPS    Y10, Y4, Y1, Y10
+	VPSRLD       $0x10, Y8, Y8
 	VPSRLD       $0x10, Y10, Y10
 	VPACKUSDW    Y10, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
@@ -3390,11 +3390,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -3430,11 +3430,11 @@ short2stream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -3497,13 +3497,13 @@ short2rare:
 	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -3548,13 +3548,13 @@ short2rare:
 	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y8, Y7
 	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -3611,13 +3611,13 @@ lanerare:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y7, Y7
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -3664,13 +3664,13 @@ lanerare:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y9, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y9, Y9, Y9
 	VBLENDVPS    Y9, Y2, Y1, Y9
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -3769,13 +3769,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y7, Y7
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -3788,13 +3788,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y9, Y9, Y9
 	VBLENDVPS    Y9, Y2, Y1, Y9
-	VPSRLD       $0x10, Y9, Y9
 	VPSLLD       $0x0f, Y11, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y11, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y11, Y11, Y11
 	VBLENDVPS    Y11, Y2, Y1, Y11
+	VPSRLD       $0x10, Y9, Y9
 	VPSRLD       $0x10, Y11, Y11
 	VPACKUSDW    Y11, Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9
@@ -3907,11 +3907,11 @@ grouploop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -3947,11 +3947,11 @@ grouploop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -4137,11 +4137,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -4151,11 +4151,11 @@ grouptailnarrow:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y9, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y10, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y10, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -4332,11 +4332,11 @@ short2loop:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -4372,11 +4372,11 @@ short2loop:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -4479,11 +4479,11 @@ laneloop:
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y11, Y3
 	VPADDD       Y0, Y3, Y3
-	VPSRLD       $0x10, Y3, Y3
 	VPSLLD       $0x0f, Y10, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y10, Y4
 	VPADDD       Y0, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
@@ -4519,11 +4519,11 @@ laneloop:
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y5, Y6
 	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -4879,11 +4879,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y11, Y6
 	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y10, Y8
 	VPSRLD       $0x1f, Y8, Y8
 	VPADDD       Y8, Y10, Y8
 	VPADDD       Y0, Y8, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -4893,11 +4893,11 @@ lanetailnarrow:
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y5, Y6
 	VPADDD       Y0, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y7, Y5
 	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -5060,11 +5060,11 @@ groupstream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -5100,11 +5100,11 @@ groupstream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -5166,13 +5166,13 @@ grouprare:
 	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -5217,13 +5217,13 @@ grouprare:
 	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y8, Y7
 	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -5319,13 +5319,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y9, Y9
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y9, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y9
 	VPSRLD       $0x1f, Y9, Y9
 	VPADDD       Y9, Y6, Y9
 	VPADDD       Y0, Y9, Y9
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y9, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -5338,13 +5338,13 @@ grouptailrarenarrow:
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y4, Y1, Y8
-	VPSRLD       $0x10, Y8, Y8
 	VPSLLD       $0x0f, Y10, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y10, Y4
 	VPADDD       Y0, Y4, Y4
 	VCMPPS       $0x07, Y10, Y10, Y10
 	VBLENDVPS    Y10, Y4, Y1, Y10
+	VPSRLD       $0x10, Y8, Y8
 	VPSRLD       $0x10, Y10, Y10
 	VPACKUSDW    Y10, Y8, Y8
 	VPERMQ       $0xd8, Y8, Y8
@@ -5428,11 +5428,11 @@ short2stream:
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
-	VPSRLD       $0x10, Y2, Y2
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
@@ -5468,11 +5468,11 @@ short2stream:
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y7, Y4
 	VPADDD       Y0, Y4, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y8, Y6
 	VPSRLD       $0x1f, Y6, Y6
 	VPADDD       Y6, Y8, Y6
 	VPADDD       Y0, Y6, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -5536,13 +5536,13 @@ short2rare:
 	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y4, Y4, Y4
 	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSRLD       $0x10, Y4, Y4
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
 	VPADDD       Y0, Y5, Y5
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y5, Y1, Y6
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y6, Y6
 	VPACKUSDW    Y6, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
@@ -5587,13 +5587,13 @@ short2rare:
 	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y6, Y6, Y6
 	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSRLD       $0x10, Y6, Y6
 	VPSLLD       $0x0f, Y8, Y7
 	VPSRLD       $0x1f, Y7, Y7
 	VPADDD       Y7, Y8, Y7
 	VPADDD       Y0, Y7, Y7
 	VCMPPS       $0x07, Y8, Y8, Y8
 	VBLENDVPS    Y8, Y7, Y1, Y8
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y8, Y8
 	VPACKUSDW    Y8, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
@@ -5651,13 +5651,13 @@ lanerare:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y7, Y7
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -5704,13 +5704,13 @@ lanerare:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSRLD       $0x10, Y7, Y7
 	VPSLLD       $0x0f, Y9, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y9, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y9, Y9, Y9
 	VBLENDVPS    Y9, Y2, Y1, Y9
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y9, Y9
 	VPACKUSDW    Y9, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
@@ -5810,13 +5810,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y5, Y5, Y5
 	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSRLD       $0x10, Y5, Y5
 	VPSLLD       $0x0f, Y7, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y7, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y7, Y7, Y7
 	VBLENDVPS    Y7, Y2, Y1, Y7
+	VPSRLD       $0x10, Y5, Y5
 	VPSRLD       $0x10, Y7, Y7
 	VPACKUSDW    Y7, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
@@ -5829,13 +5829,13 @@ lanetailrarenarrow:
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y9, Y9, Y9
 	VBLENDVPS    Y9, Y2, Y1, Y9
-	VPSRLD       $0x10, Y9, Y9
 	VPSLLD       $0x0f, Y11, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y11, Y2
 	VPADDD       Y0, Y2, Y2
 	VCMPPS       $0x07, Y11, Y11, Y11
 	VBLENDVPS    Y11, Y2, Y1, Y11
+	VPSRLD       $0x10, Y9, Y9
 	VPSRLD       $0x10, Y11, Y11
 	VPACKUSDW    Y11, Y9, Y9
 	VPERMQ       $0xd8, Y9, Y9

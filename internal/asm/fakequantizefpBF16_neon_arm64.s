@@ -8,119 +8,119 @@
 
 TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x10000, V23 0x7fff
-	// per group: V22 scale, V21 recip
+	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff
+	// per group: V7 scale, V6 recip
 	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	FMOVS least+32(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+36(FP), F29
-	VDUP V29.S[0], V29.S4
-	FMOVS most+40(FP), F28
-	VDUP V28.S[0], V28.S4
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS step+36(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS most+40(FP), F13
+	VDUP V13.S[0], V13.S4
 	MOVD $2147483647, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $2147483648, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD $65536, R16
-	VDUP R16, V24.S4
+	VDUP R16, V9.S4
 	MOVD $32767, R16
-	VDUP R16, V23.S4
+	VDUP R16, V8.S4
 	MOVD groups+48(FP), R5
 	MOVD length+56(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V22.S4]
-	VLD1R (R3), [V21.S4]
+	VLD1R (R2), [V7.S4]
+	VLD1R (R3), [V6.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V22.S4, V2.S4, V1.S4
-	VFMLS V21.S4, V1.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
+	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V1.S4
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
+	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V22.S4, V4.S4, V3.S4
-	VFMLS V21.S4, V3.S4, V4.S4
+	VFMLA V7.S4, V4.S4, V3.S4
+	VFMLS V6.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
+	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V3.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V1.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V2.S4
-	VAND V26.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMIN V13.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
-	VCMTST V24.S4, V0.S4, V1.S4
-	VSUB V1.S4, V23.S4, V1.S4
-	VCMTST V24.S4, V2.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	VCMTST V9.S4, V0.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	VCMTST V9.S4, V2.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, (R0)
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V3.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V3.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V1.B16, V1.B16
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
-	VCMTST V24.S4, V0.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	VCMTST V24.S4, V1.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -155,90 +155,90 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V22.S4, V2.S4, V1.S4
-	VFMLS V21.S4, V1.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
+	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V1.S4
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
+	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V22.S4, V4.S4, V3.S4
-	VFMLS V21.S4, V3.S4, V4.S4
+	VFMLA V7.S4, V4.S4, V3.S4
+	VFMLS V6.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
+	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V3.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e36dc00 // fmul v0.4s, v0.4s, v22.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V1.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V2.S4
-	VAND V26.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V2.B16
+	VUMIN V13.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	CMP $9, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V4.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V4.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VORR V4.B16, V1.B16, V1.B16
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V4.B16
-	VUMIN V28.S4, V4.S4, V4.S4
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V3.B16, V4.B16
+	VUMIN V13.S4, V4.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V4.B16, V4.B16
-	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
 grouptailnarrow:
-	VCMTST V24.S4, V0.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
-	VCMTST V24.S4, V2.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V2.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
 	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
 	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V24.S4, V1.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V4.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V4.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
 	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
 	FMOVQ F1, 32(RSP)
@@ -293,16 +293,16 @@ laneloop:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 32(R3), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R2), F8
+	FMOVQ 32(R2), F16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLA V16.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R3), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F9
+	FMOVQ 48(R2), F17
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLA V17.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
 	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
@@ -310,57 +310,57 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	VAND V27.B16, V2.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	VAND V12.B16, V2.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	VCMTST V24.S4, V0.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	VCMTST V24.S4, V1.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, (R0)
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V0.B16, V0.B16
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V27.B16, V6.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	VAND V12.B16, V6.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V6.B16, V6.B16
+	VAND V10.B16, V6.B16, V6.B16
 	VORR V6.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	VCMTST V24.S4, V0.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	VCMTST V24.S4, V1.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
 	FMOVQ F0, 16(R0)
@@ -464,16 +464,16 @@ piece20:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 176(RSP), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 112(RSP), F8
+	FMOVQ 112(RSP), F16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLA V16.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 192(RSP), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F9
+	FMOVQ 128(RSP), F17
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLA V17.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
 	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
@@ -481,64 +481,64 @@ piece20:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V2.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	VAND V12.B16, V2.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V7.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V2.S4
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	VAND V12.B16, V7.B16, V2.B16
+	VUMIN V13.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V2.B16, V2.B16
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V3.B16
-	VUMIN V28.S4, V3.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V6.B16, V3.B16
+	VUMIN V13.S4, V3.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V6.B16, V6.B16
+	VAND V10.B16, V6.B16, V6.B16
 	VORR V6.B16, V3.B16, V3.B16
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x6e31dc63 // fmul v3.4s, v3.4s, v17.4s
 lanetailnarrow:
-	VCMTST V24.S4, V0.S4, V4.S4
-	VSUB V4.S4, V23.S4, V4.S4
-	VCMTST V24.S4, V1.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
+	VCMTST V9.S4, V0.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	VCMTST V9.S4, V1.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
 	WORD $0x0e644000 // addhn v0.4h, v0.4s, v4.4s
 	WORD $0x4e654020 // addhn2 v0.8h, v1.4s, v5.4s
 	FMOVQ F0, 16(RSP)
-	VCMTST V24.S4, V2.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V3.S4, V1.S4
-	VSUB V1.S4, V23.S4, V1.S4
+	VCMTST V9.S4, V2.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V3.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e614062 // addhn2 v2.8h, v3.4s, v1.4s
 	FMOVQ F2, 32(RSP)
@@ -566,75 +566,75 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V0.B16, V2.B16, V3.B16
-	VCMTST V24.S4, V3.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V3.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V4.B16
-	VCMTST V24.S4, V4.S4, V1.S4
-	VSUB V1.S4, V23.S4, V1.S4
+	VCMTST V9.S4, V4.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
 	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
 	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
 	FMOVQ F3, (R0)
 	FMOVQ 16(R1), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e36fc42 // fdiv v2.4s, v2.4s, v22.4s
-	VAND V27.B16, V2.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	VAND V12.B16, V2.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V0.B16, V2.B16, V4.B16
-	VCMTST V24.S4, V4.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V9.S4, V4.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
 	FMOVQ F1, 16(R0)
@@ -642,82 +642,82 @@ grouprare:
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e36dc42 // fmul v2.4s, v2.4s, v22.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e36dc21 // fmul v1.4s, v1.4s, v22.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	CMP $9, R4
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e36fc63 // fdiv v3.4s, v3.4s, v22.4s
-	VAND V27.B16, V3.B16, V4.B16
-	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x6e27fc63 // fdiv v3.4s, v3.4s, v7.4s
+	VAND V12.B16, V3.B16, V4.B16
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V4.B16, V4.B16
-	WORD $0x6e36dc84 // fmul v4.4s, v4.4s, v22.4s
+	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e36dc63 // fmul v3.4s, v3.4s, v22.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
 	VBSL V0.B16, V2.B16, V5.B16
-	VCMTST V24.S4, V5.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x4e21e426 // fcmeq v6.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V6.B16
-	VCMTST V24.S4, V6.S4, V1.S4
-	VSUB V1.S4, V23.S4, V1.S4
+	VCMTST V9.S4, V5.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e21e430 // fcmeq v16.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V16.B16
+	VCMTST V9.S4, V16.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
 	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
-	WORD $0x4e6140c5 // addhn2 v5.8h, v6.4s, v1.4s
+	WORD $0x4e614205 // addhn2 v5.8h, v16.4s, v1.4s
 	FMOVQ F5, 16(RSP)
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V4.B16
-	VCMTST V24.S4, V4.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V9.S4, V4.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
 	FMOVQ F1, 32(RSP)
@@ -727,39 +727,39 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
 	VBSL V0.B16, V2.B16, V4.B16
-	VCMTST V24.S4, V4.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V4.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
 	FMOVQ F1, (R0)
@@ -767,37 +767,37 @@ lanerare:
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	FMOVQ 32(R2), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	VAND V27.B16, V2.B16, V4.B16
-	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V2.B16, V4.B16
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V4.B16, V4.B16
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V4.B16
-	VCMTST V24.S4, V4.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V9.S4, V4.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
 	FMOVQ F1, 16(R0)
@@ -807,14 +807,14 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	CMP $5, R4
@@ -822,14 +822,14 @@ lanetailrare:
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	CMP $9, R4
@@ -838,14 +838,14 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 112(RSP), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a5 // fmin v5.4s, v5.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4a5 // fmin v5.4s, v5.4s, v13.4s
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a5 // fadd v5.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
 	CMP $13, R4
@@ -853,14 +853,14 @@ lanetailrare:
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V4.B16
-	WORD $0x4ebcf484 // fmin v4.4s, v4.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	VAND V12.B16, V0.B16, V4.B16
+	WORD $0x4eadf484 // fmin v4.4s, v4.4s, v13.4s
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 lanetailrarenarrow:
@@ -868,23 +868,23 @@ lanetailrarenarrow:
 	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
 	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
 	VBSL V0.B16, V2.B16, V6.B16
-	VCMTST V24.S4, V6.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V6.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
 	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
 	FMOVQ F1, 16(RSP)
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x4e24e483 // fcmeq v3.4s, v4.4s, v4.4s
 	VBSL V0.B16, V4.B16, V3.B16
-	VCMTST V24.S4, V3.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	VCMTST V9.S4, V3.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
 	FMOVQ F1, 32(RSP)
@@ -894,127 +894,127 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x10000, V23 0x7fff
-	// per group: V22 scale, V21 recip
+	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff
+	// per group: V7 scale, V6 recip
 	// vector registers in use at once: 21
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+44(FP), F29
-	VDUP V29.S[0], V29.S4
-	FMOVS most+48(FP), F28
-	VDUP V28.S[0], V28.S4
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS step+44(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS most+48(FP), F13
+	VDUP V13.S[0], V13.S4
 	MOVD $2147483647, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $2147483648, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD $65536, R16
-	VDUP R16, V24.S4
+	VDUP R16, V9.S4
 	MOVD $32767, R16
-	VDUP R16, V23.S4
+	VDUP R16, V8.S4
 	MOVD groups+56(FP), R6
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V22.S4]
-	VLD1R (R4), [V21.S4]
+	VLD1R (R3), [V7.S4]
+	VLD1R (R4), [V6.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V22.S4, V2.S4, V1.S4
-	VFMLS V21.S4, V1.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
+	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V1.S4
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
+	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V22.S4, V4.S4, V3.S4
-	VFMLS V21.S4, V3.S4, V4.S4
+	VFMLA V7.S4, V4.S4, V3.S4
+	VFMLS V6.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
+	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V3.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VCMTST V24.S4, V7.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V1.S4
-	VSUB V1.S4, V23.S4, V1.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e614107 // addhn2 v7.8h, v8.4s, v1.4s
-	FMOVQ F7, (R0)
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	VCMTST V9.S4, V17.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V18.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e614251 // addhn2 v17.8h, v18.4s, v1.4s
+	FMOVQ F17, (R0)
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V17.B16, V17.B16
+	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V8.B16, V8.B16
-	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d492 // fadd v18.4s, v4.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
-	VCMTST V24.S4, V7.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e634107 // addhn2 v7.8h, v8.4s, v3.4s
-	FMOVQ F7, 16(R0)
+	VCMTST V9.S4, V17.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V18.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e634251 // addhn2 v17.8h, v18.4s, v3.4s
+	FMOVQ F17, 16(R0)
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V5.B16, V5.B16
@@ -1052,97 +1052,97 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e35dc22 // fmul v2.4s, v1.4s, v21.4s
+	WORD $0x6e26dc22 // fmul v2.4s, v1.4s, v6.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V22.S4, V2.S4, V1.S4
-	VFMLS V21.S4, V1.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35dc01 // fmul v1.4s, v0.4s, v21.4s
+	WORD $0x6e26dc01 // fmul v1.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V1.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V1.S4
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e35dc64 // fmul v4.4s, v3.4s, v21.4s
+	WORD $0x6e26dc64 // fmul v4.4s, v3.4s, v6.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V22.S4, V4.S4, V3.S4
-	VFMLS V21.S4, V3.S4, V4.S4
+	VFMLA V7.S4, V4.S4, V3.S4
+	VFMLS V6.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35dc03 // fmul v3.4s, v0.4s, v21.4s
+	WORD $0x6e26dc03 // fmul v3.4s, v0.4s, v6.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V22.S4, V3.S4, V0.S4
-	VFMLS V21.S4, V0.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V6.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e36dce7 // fmul v7.4s, v7.4s, v22.4s
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d429 // fadd v9.4s, v1.4s, v6.4s
-	WORD $0x4ea6d529 // fsub v9.4s, v9.4s, v6.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V9.B16, V9.B16
-	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d433 // fadd v19.4s, v1.4s, v16.4s
+	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d48a // fadd v10.4s, v4.4s, v6.4s
-	WORD $0x4ea6d54a // fsub v10.4s, v10.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V10.B16, V10.B16
-	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d494 // fadd v20.4s, v4.4s, v16.4s
+	WORD $0x4eb0d694 // fsub v20.4s, v20.4s, v16.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V20.B16, V20.B16
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
 grouptailnarrow:
-	VCMTST V24.S4, V7.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e634107 // addhn2 v7.8h, v8.4s, v3.4s
-	FMOVQ F7, 16(RSP)
-	VCMTST V24.S4, V9.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V10.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
-	WORD $0x0e604129 // addhn v9.4h, v9.4s, v0.4s
-	WORD $0x4e634149 // addhn2 v9.8h, v10.4s, v3.4s
-	FMOVQ F9, 32(RSP)
+	VCMTST V9.S4, V17.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V18.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e634251 // addhn2 v17.8h, v18.4s, v3.4s
+	FMOVQ F17, 16(RSP)
+	VCMTST V9.S4, V19.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V20.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
+	WORD $0x4e634293 // addhn2 v19.8h, v20.4s, v3.4s
+	FMOVQ F19, 32(RSP)
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V5.B16, V5.B16
@@ -1218,16 +1218,16 @@ laneloop:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 32(R4), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
+	FMOVQ 32(R3), F16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLA V16.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R3), F17
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLA V17.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
 	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
@@ -1235,63 +1235,63 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V11.B16, V11.B16
-	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d433 // fadd v19.4s, v1.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V19.B16, V19.B16
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d472 // fadd v18.4s, v3.4s, v4.4s
+	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VCMTST V24.S4, V11.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V10.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x0e60416b // addhn v11.4h, v11.4s, v0.4s
-	WORD $0x4e62414b // addhn2 v11.8h, v10.4s, v2.4s
-	FMOVQ F11, (R0)
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VCMTST V9.S4, V19.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V18.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
+	WORD $0x4e624253 // addhn2 v19.8h, v18.4s, v2.4s
+	FMOVQ F19, (R0)
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V8.B16, V8.B16
-	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
+	WORD $0x4e27d490 // fadd v16.4s, v4.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
+	VAND V10.B16, V6.B16, V6.B16
+	VORR V6.B16, V16.B16, V16.B16
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
-	VCMTST V24.S4, V5.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	VCMTST V9.S4, V5.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V16.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e664105 // addhn2 v5.8h, v8.4s, v6.4s
+	WORD $0x4e664205 // addhn2 v5.8h, v16.4s, v6.4s
 	FMOVQ F5, 16(R0)
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
@@ -1399,16 +1399,16 @@ piece24:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 192(RSP), F6
 	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
+	FMOVQ 128(RSP), F16
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
+	VFMLA V16.S4, V7.S4, V1.S4
 	VFMLS V6.S4, V1.S4, V7.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 208(RSP), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
+	FMOVQ 144(RSP), F17
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLA V17.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
 	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
@@ -1416,70 +1416,70 @@ piece24:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V11.B16, V11.B16
-	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d433 // fadd v19.4s, v1.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V19.B16, V19.B16
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d472 // fadd v18.4s, v3.4s, v4.4s
+	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
 	CMP $9, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	WORD $0x6e30dca5 // fmul v5.4s, v5.4s, v16.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V8.B16, V8.B16
-	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
+	WORD $0x4e27d490 // fadd v16.4s, v4.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
+	VAND V10.B16, V6.B16, V6.B16
+	VORR V6.B16, V16.B16, V16.B16
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
 lanetailnarrow:
-	VCMTST V24.S4, V11.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V10.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	WORD $0x0e60416b // addhn v11.4h, v11.4s, v0.4s
-	WORD $0x4e66414b // addhn2 v11.8h, v10.4s, v6.4s
-	FMOVQ F11, 16(RSP)
-	VCMTST V24.S4, V5.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	VCMTST V9.S4, V19.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V18.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
+	WORD $0x0e604273 // addhn v19.4h, v19.4s, v0.4s
+	WORD $0x4e664253 // addhn2 v19.8h, v18.4s, v6.4s
+	FMOVQ F19, 16(RSP)
+	VCMTST V9.S4, V5.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V16.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e664105 // addhn2 v5.8h, v8.4s, v6.4s
+	WORD $0x4e664205 // addhn2 v5.8h, v16.4s, v6.4s
 	FMOVQ F5, 32(RSP)
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
@@ -1528,177 +1528,177 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V4.S4
-	VSUB V4.S4, V23.S4, V4.S4
-	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V24.S4, V5.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	WORD $0x4e7040a1 // addhn2 v1.8h, v5.4s, v16.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e36fc84 // fdiv v4.4s, v4.4s, v22.4s
-	VAND V27.B16, V4.B16, V5.B16
-	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V8.B16, V8.B16
-	WORD $0x6e36dd08 // fmul v8.4s, v8.4s, v22.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
+	VAND V12.B16, V4.B16, V5.B16
+	WORD $0x4eadf4b0 // fmin v16.4s, v5.4s, v13.4s
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
-	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d4b3 // fadd v19.4s, v5.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V4.S4
-	VSUB V4.S4, V23.S4, V4.S4
-	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V7.B16
-	VCMTST V24.S4, V7.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e33e671 // fcmeq v17.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V17.B16
+	VCMTST V9.S4, V17.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
+	WORD $0x4e604221 // addhn2 v1.8h, v17.4s, v0.4s
 	FMOVQ F1, 16(R0)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
+	VUZP1 V5.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B groupback
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e36dca5 // fmul v5.4s, v5.4s, v22.4s
+	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e36dcc6 // fmul v6.4s, v6.4s, v22.4s
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e36fc21 // fdiv v1.4s, v1.4s, v22.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf487 // fmin v7.4s, v4.4s, v28.4s
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	WORD $0x6e36dd29 // fmul v9.4s, v9.4s, v22.4s
-	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf491 // fmin v17.4s, v4.4s, v13.4s
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	WORD $0x4e24e631 // fcmeq v17.4s, v17.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e36fc00 // fdiv v0.4s, v0.4s, v22.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d48a // fadd v10.4s, v4.4s, v8.4s
-	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V10.B16, V10.B16
-	WORD $0x6e36dd4a // fmul v10.4s, v10.4s, v22.4s
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d494 // fadd v20.4s, v4.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V20.B16, V20.B16
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
 	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V8.B16
-	VCMTST V24.S4, V8.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	VCMTST V9.S4, V1.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V18.B16
+	VCMTST V9.S4, V18.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
 	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
-	WORD $0x4e664101 // addhn2 v1.8h, v8.4s, v6.4s
+	WORD $0x4e704241 // addhn2 v1.8h, v18.4s, v16.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	WORD $0x4e2ae546 // fcmeq v6.4s, v10.4s, v10.4s
-	VBSL V0.B16, V10.B16, V6.B16
-	VCMTST V24.S4, V6.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x4e34e690 // fcmeq v16.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V16.B16
+	VCMTST V9.S4, V16.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
-	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	WORD $0x4e604201 // addhn2 v1.8h, v16.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
+	VUZP1 V4.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B grouptailback
@@ -1707,28 +1707,28 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
@@ -1736,12 +1736,12 @@ lanerare:
 	VDUP R16, V0.S4
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V5.B16
-	VCMTST V24.S4, V5.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	VCMTST V9.S4, V5.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, (R0)
@@ -1749,39 +1749,39 @@ lanerare:
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	FMOVQ 32(R3), F5
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	VAND V27.B16, V2.B16, V6.B16
-	WORD $0x4ebcf4c7 // fmin v7.4s, v6.4s, v28.4s
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V9.B16, V9.B16
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	VAND V12.B16, V2.B16, V6.B16
+	WORD $0x4eadf4c7 // fmin v7.4s, v6.4s, v13.4s
+	VAND V11.B16, V7.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d4f1 // fadd v17.4s, v7.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
 	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4ca // fadd v10.4s, v6.4s, v8.4s
-	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V10.B16, V10.B16
-	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
+	VAND V11.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d2 // fadd v18.4s, v6.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
-	VBSL V0.B16, V10.B16, V5.B16
-	VCMTST V24.S4, V5.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e32e645 // fcmeq v5.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 16(R0)
@@ -1796,14 +1796,14 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -1812,14 +1812,14 @@ lanetailrare:
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
@@ -1829,61 +1829,61 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 128(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a8 // fmin v8.4s, v5.4s, v28.4s
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V10.B16, V10.B16
-	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
-	WORD $0x4e25e508 // fcmeq v8.4s, v8.4s, v5.4s
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4b0 // fmin v16.4s, v5.4s, v13.4s
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
 	CMP $13, R5
 	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
-	VAND V26.B16, V5.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d4ab // fadd v11.4s, v5.4s, v9.4s
-	WORD $0x4ea9d56b // fsub v11.4s, v11.4s, v9.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V11.B16, V11.B16
-	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
+	VAND V11.B16, V5.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d4b3 // fadd v19.4s, v5.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e21de73 // fmul v19.4s, v19.4s, v1.4s
 	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
 	WORD $0x4e27e4e6 // fcmeq v6.4s, v7.4s, v7.4s
 	VBSL V0.B16, V7.B16, V6.B16
-	VCMTST V24.S4, V6.S4, V7.S4
-	VSUB V7.S4, V23.S4, V7.S4
+	VCMTST V9.S4, V6.S4, V7.S4
+	VSUB V7.S4, V8.S4, V7.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6740c1 // addhn2 v1.8h, v6.4s, v7.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e2ae541 // fcmeq v1.4s, v10.4s, v10.4s
-	VBSL V0.B16, V10.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x4e2be566 // fcmeq v6.4s, v11.4s, v11.4s
-	VBSL V0.B16, V11.B16, V6.B16
-	VCMTST V24.S4, V6.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e33e666 // fcmeq v6.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V6.B16
+	VCMTST V9.S4, V6.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V4.B16, V4.B16
+	VUZP1 V5.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
 	B lanetailback
@@ -1892,136 +1892,136 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 0x10000, V23 0x7fff, V22 table
-	// per group: V21 scale, V20 recip
+	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 0x10000, V8 0x7fff, V7 table
+	// per group: V6 scale, V5 recip
 	// vector registers in use at once: 22
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+44(FP), F29
-	VDUP V29.S[0], V29.S4
-	FMOVS most+48(FP), F28
-	VDUP V28.S[0], V28.S4
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS step+44(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS most+48(FP), F13
+	VDUP V13.S[0], V13.S4
 	MOVD $2147483647, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $2147483648, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD $65536, R16
-	VDUP R16, V24.S4
+	VDUP R16, V9.S4
 	MOVD $32767, R16
-	VDUP R16, V23.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V22
+	VDUP R16, V8.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V7
 	MOVD groups+56(FP), R6
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V21.S4]
-	VLD1R (R4), [V20.S4]
+	VLD1R (R3), [V6.S4]
+	VLD1R (R4), [V5.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
+	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V21.S4, V2.S4, V1.S4
-	VFMLS V20.S4, V1.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V1.S4
+	VFMLS V5.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V1.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V0.S4
+	VFMLS V5.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V21.S4, V4.S4, V3.S4
-	VFMLS V20.S4, V3.S4, V4.S4
+	VFMLA V6.S4, V4.S4, V3.S4
+	VFMLS V5.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e34dc03 // fmul v3.4s, v0.4s, v20.4s
+	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V3.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V3.S4
+	VFMLA V6.S4, V3.S4, V0.S4
+	VFMLS V5.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V16.S4
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	VCMEQ V0.S4, V16.S4, V16.S4
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VCMTST V24.S4, V7.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V1.S4
-	VSUB V1.S4, V23.S4, V1.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e614107 // addhn2 v7.8h, v8.4s, v1.4s
-	FMOVQ F7, (R0)
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V19.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e614272 // addhn2 v18.8h, v19.4s, v1.4s
+	FMOVQ F18, (R0)
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V8.B16, V8.B16
-	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d493 // fadd v19.4s, v4.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
-	VCMTST V24.S4, V7.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e634107 // addhn2 v7.8h, v8.4s, v3.4s
-	FMOVQ F7, 16(R0)
-	VUZP1 V2.H8, V5.H8, V5.H8
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V19.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e634272 // addhn2 v18.8h, v19.4s, v3.4s
+	FMOVQ F18, 16(R0)
+	VUZP1 V2.H8, V16.H8, V16.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V5.B16, V5.B16
-	VAND V22.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000025 // str h5, [x1]
+	VUZP1 V1.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	WORD $0x7d000030 // str h16, [x1]
 groupback:
 	ADD $32, R0, R0
 	ADD $2, R1, R1
@@ -2054,105 +2054,105 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e34dc22 // fmul v2.4s, v1.4s, v20.4s
+	WORD $0x6e25dc22 // fmul v2.4s, v1.4s, v5.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V21.S4, V2.S4, V1.S4
-	VFMLS V20.S4, V1.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V1.S4
+	VFMLS V5.S4, V1.S4, V2.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e34dc01 // fmul v1.4s, v0.4s, v20.4s
+	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V1.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V1.S4
+	VFMLA V6.S4, V1.S4, V0.S4
+	VFMLS V5.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e34dc64 // fmul v4.4s, v3.4s, v20.4s
+	WORD $0x6e25dc64 // fmul v4.4s, v3.4s, v5.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V21.S4, V4.S4, V3.S4
-	VFMLS V20.S4, V3.S4, V4.S4
+	VFMLA V6.S4, V4.S4, V3.S4
+	VFMLS V5.S4, V3.S4, V4.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e34dc03 // fmul v3.4s, v0.4s, v20.4s
+	WORD $0x6e25dc03 // fmul v3.4s, v0.4s, v5.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V21.S4, V3.S4, V0.S4
-	VFMLS V20.S4, V0.S4, V3.S4
+	VFMLA V6.S4, V3.S4, V0.S4
+	VFMLS V5.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4e23f490 // fmax v16.4s, v4.4s, v3.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e35dce7 // fmul v7.4s, v7.4s, v21.4s
-	VCMEQ V0.S4, V5.S4, V5.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V16.S4
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	VCMEQ V0.S4, V16.S4, V16.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d453 // fadd v19.4s, v2.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d429 // fadd v9.4s, v1.4s, v6.4s
-	WORD $0x4ea6d529 // fsub v9.4s, v9.4s, v6.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V9.B16, V9.B16
-	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d434 // fadd v20.4s, v1.4s, v17.4s
+	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d48a // fadd v10.4s, v4.4s, v6.4s
-	WORD $0x4ea6d54a // fsub v10.4s, v10.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V10.B16, V10.B16
-	WORD $0x6e35dd4a // fmul v10.4s, v10.4s, v21.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d495 // fadd v21.4s, v4.4s, v17.4s
+	WORD $0x4eb1d6b5 // fsub v21.4s, v21.4s, v17.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
 grouptailnarrow:
-	VCMTST V24.S4, V7.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e634107 // addhn2 v7.8h, v8.4s, v3.4s
-	FMOVQ F7, 16(RSP)
-	VCMTST V24.S4, V9.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V10.S4, V3.S4
-	VSUB V3.S4, V23.S4, V3.S4
-	WORD $0x0e604129 // addhn v9.4h, v9.4s, v0.4s
-	WORD $0x4e634149 // addhn2 v9.8h, v10.4s, v3.4s
-	FMOVQ F9, 32(RSP)
-	VUZP1 V2.H8, V5.H8, V5.H8
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V19.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e634272 // addhn2 v18.8h, v19.4s, v3.4s
+	FMOVQ F18, 16(RSP)
+	VCMTST V9.S4, V20.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V21.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
+	WORD $0x4e6342b4 // addhn2 v20.8h, v21.4s, v3.4s
+	FMOVQ F20, 32(RSP)
+	VUZP1 V2.H8, V16.H8, V16.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V5.B16, V5.B16
-	VAND V22.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d0063e5 // str h5, [sp, #48]
+	VUZP1 V1.B16, V16.B16, V16.B16
+	VAND V7.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	WORD $0x7d0063f0 // str h16, [sp, #48]
 grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2219,86 +2219,86 @@ laneloop:
 	FMOVQ 16(R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 32(R4), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
+	WORD $0x6e26dc30 // fmul v16.4s, v1.4s, v6.4s
+	FMOVQ 32(R3), F17
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V7.S4
+	VFMLA V17.S4, V16.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V16.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 48(R4), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R3), F18
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLA V18.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
+	WORD $0x4e26f601 // fmax v1.4s, v16.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V11.B16, V11.B16
-	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d434 // fadd v20.4s, v1.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V20.B16, V20.B16
+	WORD $0x6e24de94 // fmul v20.4s, v20.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d473 // fadd v19.4s, v3.4s, v4.4s
+	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V19.B16, V19.B16
+	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VCMTST V24.S4, V11.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V10.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x0e60416b // addhn v11.4h, v11.4s, v0.4s
-	WORD $0x4e62414b // addhn2 v11.8h, v10.4s, v2.4s
-	FMOVQ F11, (R0)
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VCMTST V9.S4, V20.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V19.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
+	WORD $0x4e624274 // addhn2 v20.8h, v19.4s, v2.4s
+	FMOVQ F20, (R0)
+	VAND V12.B16, V16.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V7.B16, V7.B16
-	VORR V7.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V5.B16, V5.B16
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V8.B16, V8.B16
-	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V6.B16, V6.B16
+	VORR V6.B16, V17.B16, V17.B16
+	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
-	VCMTST V24.S4, V5.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	VCMTST V9.S4, V5.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V17.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e664105 // addhn2 v5.8h, v8.4s, v6.4s
+	WORD $0x4e664225 // addhn2 v5.8h, v17.4s, v6.4s
 	FMOVQ F5, 16(R0)
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V22.B16, V1.B16, V1.B16
+	VAND V7.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -2403,93 +2403,93 @@ piece21:
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 192(RSP), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 128(RSP), F8
+	WORD $0x6e26dc30 // fmul v16.4s, v1.4s, v6.4s
+	FMOVQ 128(RSP), F17
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V7.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V7.S4
+	VFMLA V17.S4, V16.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V16.S4
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 208(RSP), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
+	FMOVQ 144(RSP), F18
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLA V18.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
+	WORD $0x4e26f601 // fmax v1.4s, v16.4s, v6.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V11.B16, V11.B16
-	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d434 // fadd v20.4s, v1.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V20.B16, V20.B16
+	WORD $0x6e24de94 // fmul v20.4s, v20.4s, v4.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d473 // fadd v19.4s, v3.4s, v4.4s
+	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V19.B16, V19.B16
+	WORD $0x6e25de73 // fmul v19.4s, v19.4s, v5.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
 	CMP $9, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V16.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V7.B16, V7.B16
-	VORR V7.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
+	VAND V10.B16, V16.B16, V16.B16
+	VORR V16.B16, V5.B16, V5.B16
+	WORD $0x6e31dca5 // fmul v5.4s, v5.4s, v17.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V6.B16, V6.B16
-	VORR V6.B16, V8.B16, V8.B16
-	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V6.B16, V6.B16
+	VORR V6.B16, V17.B16, V17.B16
+	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
 	VCMEQ V0.S4, V4.S4, V4.S4
 lanetailnarrow:
-	VCMTST V24.S4, V11.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V10.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	WORD $0x0e60416b // addhn v11.4h, v11.4s, v0.4s
-	WORD $0x4e66414b // addhn2 v11.8h, v10.4s, v6.4s
-	FMOVQ F11, 16(RSP)
-	VCMTST V24.S4, V5.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	VCMTST V24.S4, V8.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	VCMTST V9.S4, V20.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V19.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
+	WORD $0x0e604294 // addhn v20.4h, v20.4s, v0.4s
+	WORD $0x4e664274 // addhn2 v20.8h, v19.4s, v6.4s
+	FMOVQ F20, 16(RSP)
+	VCMTST V9.S4, V5.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V17.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e664105 // addhn2 v5.8h, v8.4s, v6.4s
+	WORD $0x4e664225 // addhn2 v5.8h, v17.4s, v6.4s
 	FMOVQ F5, 32(RSP)
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V22.B16, V1.B16, V1.B16
+	VAND V7.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -2533,86 +2533,86 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V4.S4
-	VSUB V4.S4, V23.S4, V4.S4
-	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V24.S4, V5.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V16.B16
+	VCMTST V9.S4, V16.S4, V17.S4
+	VSUB V17.S4, V8.S4, V17.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
 	FMOVQ F1, (R0)
 	FMOVQ 16(R2), F1
 	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e35fc84 // fdiv v4.4s, v4.4s, v21.4s
-	VAND V27.B16, V4.B16, V5.B16
-	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V8.B16, V8.B16
-	WORD $0x6e35dd08 // fmul v8.4s, v8.4s, v21.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
+	VAND V12.B16, V4.B16, V16.B16
+	WORD $0x4eadf611 // fmin v17.4s, v16.4s, v13.4s
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
+	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
-	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V4.S4
-	VSUB V4.S4, V23.S4, V4.S4
-	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V7.B16
-	VCMTST V24.S4, V7.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf490 // fmin v16.4s, v4.4s, v13.4s
+	VAND V11.B16, V16.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x4e34e692 // fcmeq v18.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V18.B16
+	VCMTST V9.S4, V18.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
+	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
 	FMOVQ F1, 16(R0)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V22.B16, V3.B16, V3.B16
+	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V3.B16, V3.B16
+	VAND V7.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -2621,93 +2621,93 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e35dca5 // fmul v5.4s, v5.4s, v21.4s
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e35dcc6 // fmul v6.4s, v6.4s, v21.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e35fc21 // fdiv v1.4s, v1.4s, v21.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf487 // fmin v7.4s, v4.4s, v28.4s
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V9.B16, V9.B16
-	WORD $0x6e35dd29 // fmul v9.4s, v9.4s, v21.4s
-	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf492 // fmin v18.4s, v4.4s, v13.4s
+	VAND V11.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	WORD $0x4e24e652 // fcmeq v18.4s, v18.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e35fc00 // fdiv v0.4s, v0.4s, v21.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d48a // fadd v10.4s, v4.4s, v8.4s
-	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V10.B16, V10.B16
-	WORD $0x6e35dd4a // fmul v10.4s, v10.4s, v21.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V14.S4, V19.S4, V19.S4
+	WORD $0x4e33d495 // fadd v21.4s, v4.4s, v19.4s
+	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 grouptailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V8.B16
-	VCMTST V24.S4, V8.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
-	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
-	WORD $0x4e664101 // addhn2 v1.8h, v8.4s, v6.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e31e633 // fcmeq v19.4s, v17.4s, v17.4s
+	VBSL V0.B16, V17.B16, V19.B16
+	VCMTST V9.S4, V19.S4, V17.S4
+	VSUB V17.S4, V8.S4, V17.S4
+	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
+	WORD $0x4e714261 // addhn2 v1.8h, v19.4s, v17.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V5.S4
-	VSUB V5.S4, V23.S4, V5.S4
-	WORD $0x4e2ae546 // fcmeq v6.4s, v10.4s, v10.4s
-	VBSL V0.B16, V10.B16, V6.B16
-	VCMTST V24.S4, V6.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
-	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
-	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
+	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x4e35e6b1 // fcmeq v17.4s, v21.4s, v21.4s
+	VBSL V0.B16, V21.B16, V17.B16
+	VCMTST V9.S4, V17.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
+	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
+	WORD $0x4e604221 // addhn2 v1.8h, v17.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V3.B16, V3.B16
-	VAND V22.B16, V3.B16, V3.B16
+	VUZP1 V4.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V3.B16, V3.B16
+	VAND V7.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -2718,41 +2718,41 @@ lanerare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
+	WORD $0x4e25d470 // fadd v16.4s, v3.4s, v5.4s
+	WORD $0x4ea5d610 // fsub v16.4s, v16.4s, v5.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V5.B16
-	VCMTST V24.S4, V5.S4, V6.S4
-	VSUB V6.S4, V23.S4, V6.S4
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V6.S4
+	VSUB V6.S4, V8.S4, V6.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
 	FMOVQ F1, (R0)
@@ -2760,46 +2760,46 @@ lanerare:
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
 	FMOVQ 32(R3), F5
 	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	VAND V27.B16, V2.B16, V6.B16
-	WORD $0x4ebcf4c7 // fmin v7.4s, v6.4s, v28.4s
-	VAND V26.B16, V7.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V9.B16, V9.B16
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
+	VAND V12.B16, V2.B16, V6.B16
+	WORD $0x4eadf4d0 // fmin v16.4s, v6.4s, v13.4s
+	VAND V11.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V18.B16, V18.B16
+	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	WORD $0x4e26e610 // fcmeq v16.4s, v16.4s, v6.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	FMOVQ 48(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
-	VAND V26.B16, V6.B16, V8.B16
-	VUMAX V30.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	WORD $0x4e28d4ca // fadd v10.4s, v6.4s, v8.4s
-	WORD $0x4ea8d54a // fsub v10.4s, v10.4s, v8.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V10.B16, V10.B16
-	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
+	VAND V11.B16, V6.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d4d3 // fadd v19.4s, v6.4s, v17.4s
+	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
 	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x4e2ae545 // fcmeq v5.4s, v10.4s, v10.4s
-	VBSL V0.B16, V10.B16, V5.B16
-	VCMTST V24.S4, V5.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
+	VBSL V0.B16, V18.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e33e665 // fcmeq v5.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V5.B16
+	VCMTST V9.S4, V5.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
 	FMOVQ F1, 16(R0)
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V22.B16, V4.B16, V4.B16
+	VUZP1 V6.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V4.B16, V4.B16
+	VAND V7.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -2810,14 +2810,14 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
@@ -2826,16 +2826,16 @@ lanetailrare:
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
-	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
+	WORD $0x4e25d470 // fadd v16.4s, v3.4s, v5.4s
+	WORD $0x4ea5d610 // fsub v16.4s, v16.4s, v5.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $9, R5
 	BLT lanetailrarenarrow
@@ -2843,62 +2843,62 @@ lanetailrare:
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 128(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a8 // fmin v8.4s, v5.4s, v28.4s
-	VAND V26.B16, V8.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d50a // fadd v10.4s, v8.4s, v9.4s
-	WORD $0x4ea9d54a // fsub v10.4s, v10.4s, v9.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V10.B16, V10.B16
-	WORD $0x6e22dd4a // fmul v10.4s, v10.4s, v2.4s
-	WORD $0x4e25e508 // fcmeq v8.4s, v8.4s, v5.4s
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4b1 // fmin v17.4s, v5.4s, v13.4s
+	VAND V11.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
+	WORD $0x4e25e631 // fcmeq v17.4s, v17.4s, v5.4s
 	CMP $13, R5
 	BLT lanetailrarenarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
-	VAND V26.B16, V5.B16, V9.B16
-	VUMAX V30.S4, V9.S4, V9.S4
-	VADD V29.S4, V9.S4, V9.S4
-	WORD $0x4e29d4ab // fadd v11.4s, v5.4s, v9.4s
-	WORD $0x4ea9d56b // fsub v11.4s, v11.4s, v9.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V11.B16, V11.B16
-	WORD $0x6e21dd6b // fmul v11.4s, v11.4s, v1.4s
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
+	VAND V11.B16, V5.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V14.S4, V18.S4, V18.S4
+	WORD $0x4e32d4b4 // fadd v20.4s, v5.4s, v18.4s
+	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V20.B16, V20.B16
+	WORD $0x6e21de94 // fmul v20.4s, v20.4s, v1.4s
 	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
 lanetailrarenarrow:
 	MOVD $2143289344, R16
 	VDUP R16, V0.S4
 	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
 	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x4e27e4e6 // fcmeq v6.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V6.B16
-	VCMTST V24.S4, V6.S4, V7.S4
-	VSUB V7.S4, V23.S4, V7.S4
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e30e606 // fcmeq v6.4s, v16.4s, v16.4s
+	VBSL V0.B16, V16.B16, V6.B16
+	VCMTST V9.S4, V6.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6740c1 // addhn2 v1.8h, v6.4s, v7.4s
+	WORD $0x4e7040c1 // addhn2 v1.8h, v6.4s, v16.4s
 	FMOVQ F1, 16(RSP)
-	WORD $0x4e2ae541 // fcmeq v1.4s, v10.4s, v10.4s
-	VBSL V0.B16, V10.B16, V1.B16
-	VCMTST V24.S4, V1.S4, V2.S4
-	VSUB V2.S4, V23.S4, V2.S4
-	WORD $0x4e2be566 // fcmeq v6.4s, v11.4s, v11.4s
-	VBSL V0.B16, V11.B16, V6.B16
-	VCMTST V24.S4, V6.S4, V0.S4
-	VSUB V0.S4, V23.S4, V0.S4
+	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
+	VBSL V0.B16, V19.B16, V1.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x4e34e686 // fcmeq v6.4s, v20.4s, v20.4s
+	VBSL V0.B16, V20.B16, V6.B16
+	VCMTST V9.S4, V6.S4, V0.S4
+	VSUB V0.S4, V8.S4, V0.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
 	FMOVQ F1, 32(RSP)
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V8.H8, V8.H8
-	VUZP1 V8.B16, V4.B16, V4.B16
-	VAND V22.B16, V4.B16, V4.B16
+	VUZP1 V5.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V4.B16, V4.B16
+	VAND V7.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

@@ -8,108 +8,108 @@
 
 TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $200-72
 	// pointers: R0 y, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
-	// per group: V24 scale, V23 recip
+	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
+	// per group: V9 scale, V8 recip
 	// vector registers in use at once: 16
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	FMOVS least+32(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+36(FP), F29
-	VDUP V29.S[0], V29.S4
-	FMOVS most+40(FP), F28
-	VDUP V28.S[0], V28.S4
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS step+36(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS most+40(FP), F13
+	VDUP V13.S[0], V13.S4
 	MOVD $2147483647, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $2147483648, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD groups+48(FP), R5
 	MOVD length+56(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V24.S4]
-	VLD1R (R3), [V23.S4]
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V24.S4, V2.S4, V1.S4
-	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
 	FMOVQ 16(R1), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V24.S4, V4.S4, V3.S4
-	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V3.S4
+	VFMLS V8.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V3.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V27.B16, V1.B16, V2.B16
-	VUMIN V28.S4, V2.S4, V2.S4
-	VAND V26.B16, V2.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V2.B16
+	VUMIN V13.S4, V2.S4, V2.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	WORD $0x4ea5d442 // fsub v2.4s, v2.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, (R0)
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V27.B16, V3.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	VAND V12.B16, V3.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R0)
 groupback:
@@ -143,84 +143,84 @@ piece3:
 piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V24.S4, V2.S4, V1.S4
-	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V24.S4, V4.S4, V3.S4
-	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V3.S4
+	VFMLS V8.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V3.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
+	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
@@ -292,48 +292,48 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V27.B16, V2.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	VAND V12.B16, V2.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V1.B16, V1.B16
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, (R0)
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V0.B16, V0.B16
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V27.B16, V6.B16, V1.B16
-	VUMIN V28.S4, V1.S4, V1.S4
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	VAND V12.B16, V6.B16, V1.B16
+	VUMIN V13.S4, V1.S4, V1.S4
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V6.B16, V6.B16
+	VAND V10.B16, V6.B16, V6.B16
 	VORR V6.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
@@ -455,56 +455,56 @@ piece20:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V0.B16, V0.B16
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 16(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V0.B16, V0.B16
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 24(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V0.B16, V0.B16
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 32(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V0.S4
-	VAND V26.B16, V0.B16, V1.B16
-	VUMAX V30.S4, V1.S4, V1.S4
-	VADD V29.S4, V1.S4, V1.S4
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V0.S4
+	VAND V11.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V14.S4, V1.S4, V1.S4
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V25.B16, V6.B16, V6.B16
+	VAND V10.B16, V6.B16, V6.B16
 	VORR V6.B16, V0.B16, V0.B16
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
@@ -534,124 +534,124 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, 16(R0)
 	B groupback
 grouptailrare:
 	FMOVQ 48(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R4
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
-	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 32(RSP)
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf421 // fmin v1.4s, v1.4s, v28.4s
-	VAND V26.B16, V1.B16, V2.B16
-	VUMAX V30.S4, V2.S4, V2.S4
-	VADD V29.S4, V2.S4, V2.S4
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VADD V14.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 40(RSP)
 grouptailrarenarrow:
@@ -661,28 +661,28 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
@@ -691,28 +691,28 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
@@ -723,14 +723,14 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 80(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
@@ -740,14 +740,14 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
@@ -758,14 +758,14 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf463 // fmin v3.4s, v3.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
@@ -775,14 +775,14 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf442 // fmin v2.4s, v2.4s, v28.4s
-	VAND V26.B16, V2.B16, V3.B16
-	VUMAX V30.S4, V3.S4, V3.S4
-	VADD V29.S4, V3.S4, V3.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf442 // fmin v2.4s, v2.4s, v13.4s
+	VAND V11.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V14.S4, V3.S4, V3.S4
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
@@ -794,113 +794,113 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000
-	// per group: V24 scale, V23 recip
+	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000
+	// per group: V9 scale, V8 recip
 	// vector registers in use at once: 18
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+44(FP), F29
-	VDUP V29.S[0], V29.S4
-	FMOVS most+48(FP), F28
-	VDUP V28.S[0], V28.S4
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS step+44(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS most+48(FP), F13
+	VDUP V13.S[0], V13.S4
 	MOVD $2147483647, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $2147483648, R16
-	VDUP R16, V25.S4
+	VDUP R16, V10.S4
 	MOVD groups+56(FP), R6
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V24.S4, V2.S4, V1.S4
-	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V24.S4, V4.S4, V3.S4
-	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V3.S4
+	VFMLS V8.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V3.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
 	FMOVQ F7, (R0)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
 	FMOVQ F7, 16(R0)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V5.H8, V5.H8
@@ -940,87 +940,87 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e37dc22 // fmul v2.4s, v1.4s, v23.4s
+	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V24.S4, V2.S4, V1.S4
-	VFMLS V23.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V1.S4
+	VFMLS V8.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37dc01 // fmul v1.4s, v0.4s, v23.4s
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V1.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e37dc64 // fmul v4.4s, v3.4s, v23.4s
+	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V24.S4, V4.S4, V3.S4
-	VFMLS V23.S4, V3.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V3.S4
+	VFMLS V8.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37dc03 // fmul v3.4s, v0.4s, v23.4s
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V24.S4, V3.S4, V0.S4
-	VFMLS V23.S4, V0.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
 	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 16(RSP)
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 24(RSP)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V4.B16, V4.B16
+	VAND V10.B16, V4.B16, V4.B16
 	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
+	VAND V10.B16, V3.B16, V3.B16
 	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -1117,51 +1117,51 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V11.B16, V11.B16
-	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V17.B16, V17.B16
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	WORD $0x4e21694b // fcvtn2 v11.8h, v10.4s
-	FMOVQ F11, (R0)
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
+	WORD $0x4e216a11 // fcvtn2 v17.8h, v16.4s
+	FMOVQ F17, (R0)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V6.B16, V6.B16
+	VAND V10.B16, V6.B16, V6.B16
 	VORR V6.B16, V8.B16, V8.B16
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
 	WORD $0x4e216905 // fcvtn2 v5.8h, v8.4s
@@ -1290,44 +1290,44 @@ piece24:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V11.B16, V11.B16
-	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, 16(RSP)
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V14.S4, V16.S4, V16.S4
+	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V17.B16, V17.B16
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	FMOVD F17, 16(RSP)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 24(RSP)
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 24(RSP)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	CMP $9, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -1335,14 +1335,14 @@ piece24:
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V25.B16, V6.B16, V6.B16
+	VAND V10.B16, V6.B16, V6.B16
 	VORR V6.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
@@ -1396,62 +1396,62 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e38dcc6 // fmul v6.4s, v6.4s, v24.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
 	FMOVQ F7, 16(R0)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
@@ -1463,34 +1463,34 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e38dca5 // fmul v5.4s, v5.4s, v24.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
@@ -1498,34 +1498,34 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e38fc21 // fdiv v1.4s, v1.4s, v24.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 32(RSP)
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e38fc00 // fdiv v0.4s, v0.4s, v24.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
 	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e38dce7 // fmul v7.4s, v7.4s, v24.4s
+	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
@@ -1541,14 +1541,14 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
@@ -1556,14 +1556,14 @@ lanerare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
@@ -1573,14 +1573,14 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
+	VAND V11.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
@@ -1588,14 +1588,14 @@ lanerare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
+	VAND V11.B16, V5.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
 	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V9.B16, V9.B16
 	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
 	WORD $0x4e216928 // fcvtn2 v8.8h, v9.4s
@@ -1612,14 +1612,14 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
@@ -1630,14 +1630,14 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
@@ -1649,14 +1649,14 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
+	VAND V11.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
@@ -1667,14 +1667,14 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
+	VAND V11.B16, V5.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
@@ -1692,120 +1692,120 @@ lanetailrarenarrow:
 
 TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 y, R1 mask, R2 x, R3 scale, R4 recip, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V29 step, V28 most, V27 0x7fffffff, V26 0x7f800000, V25 0x80000000, V24 table
-	// per group: V23 scale, V22 recip
+	// per call: V15 least, V14 step, V13 most, V12 0x7fffffff, V11 0x7f800000, V10 0x80000000, V9 table
+	// per group: V8 scale, V7 recip
 	// vector registers in use at once: 19
 	MOVD y+0(FP), R0
 	MOVD mask+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD scale+24(FP), R3
 	MOVD recip+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	FMOVS step+44(FP), F29
-	VDUP V29.S[0], V29.S4
-	FMOVS most+48(FP), F28
-	VDUP V28.S[0], V28.S4
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS step+44(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS most+48(FP), F13
+	VDUP V13.S[0], V13.S4
 	MOVD $2147483647, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD $2139095040, R16
-	VDUP R16, V26.S4
+	VDUP R16, V11.S4
 	MOVD $2147483648, R16
-	VDUP R16, V25.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V24
+	VDUP R16, V10.S4
+	VMOVQ $0x8040201008040201, $0x8040201008040201, V9
 	MOVD groups+56(FP), R6
 	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R3), [V23.S4]
-	VLD1R (R4), [V22.S4]
+	VLD1R (R3), [V8.S4]
+	VLD1R (R4), [V7.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V23.S4, V2.S4, V1.S4
-	VFMLS V22.S4, V1.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V1.S4
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e36dc64 // fmul v4.4s, v3.4s, v22.4s
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V23.S4, V4.S4, V3.S4
-	VFMLS V22.S4, V3.S4, V4.S4
+	VFMLA V8.S4, V4.S4, V3.S4
+	VFMLS V7.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V3.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d448 // fadd v8.4s, v2.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, (R0)
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d451 // fadd v17.4s, v2.4s, v6.4s
+	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
+	FMOVQ F16, (R0)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V8.B16, V8.B16
-	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
+	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
+	FMOVQ F16, 16(R0)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V5.B16, V5.B16
-	VAND V24.B16, V5.B16, V5.B16
+	VAND V9.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -1842,95 +1842,95 @@ piece3:
 piece4:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e36dc22 // fmul v2.4s, v1.4s, v22.4s
+	WORD $0x6e27dc22 // fmul v2.4s, v1.4s, v7.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V23.S4, V2.S4, V1.S4
-	VFMLS V22.S4, V1.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V2.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e36dc01 // fmul v1.4s, v0.4s, v22.4s
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V1.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V1.S4
+	VFMLA V8.S4, V1.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V1.S4
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e36dc64 // fmul v4.4s, v3.4s, v22.4s
+	WORD $0x6e27dc64 // fmul v4.4s, v3.4s, v7.4s
 	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V23.S4, V4.S4, V3.S4
-	VFMLS V22.S4, V3.S4, V4.S4
+	VFMLA V8.S4, V4.S4, V3.S4
+	VFMLS V7.S4, V3.S4, V4.S4
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e36dc03 // fmul v3.4s, v0.4s, v22.4s
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V23.S4, V3.S4, V0.S4
-	VFMLS V22.S4, V0.S4, V3.S4
+	VFMLA V8.S4, V3.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V3.S4
 	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
 	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V5.S4
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 16(RSP)
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V5.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 16(RSP)
 	VCMEQ V0.S4, V5.S4, V5.S4
 	CMP $5, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V1.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 24(RSP)
+	VAND V12.B16, V1.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 24(RSP)
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $9, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V4.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
+	VAND V12.B16, V4.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V4.B16, V4.B16
+	VORR V4.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 32(RSP)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $13, R5
 	BLT grouptailnarrow
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 40(RSP)
 	VCMEQ V0.S4, V4.S4, V4.S4
 grouptailnarrow:
 	VUZP1 V2.H8, V5.H8, V5.H8
 	VUZP1 V4.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V5.B16, V5.B16
-	VAND V24.B16, V5.B16, V5.B16
+	VAND V9.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
 	VADDP V5.B16, V5.B16, V5.B16
@@ -2009,9 +2009,9 @@ laneloop:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R4), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
+	FMOVQ 48(R3), F16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLA V16.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
 	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
@@ -2019,60 +2019,60 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V11.B16, V11.B16
-	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V18.B16, V18.B16
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x0e216a52 // fcvtn v18.4h, v18.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	WORD $0x4e21694b // fcvtn2 v11.8h, v10.4s
-	FMOVQ F11, (R0)
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d471 // fadd v17.4s, v3.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	WORD $0x4e216a32 // fcvtn2 v18.8h, v17.4s
+	FMOVQ F18, (R0)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d488 // fadd v8.4s, v4.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V6.B16, V6.B16
+	VAND V10.B16, V6.B16, V6.B16
 	VORR V6.B16, V8.B16, V8.B16
-	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x6e30dd08 // fmul v8.4s, v8.4s, v16.4s
 	WORD $0x4e216905 // fcvtn2 v5.8h, v8.4s
 	FMOVQ F5, 16(R0)
 	VCMEQ V0.S4, V4.S4, V4.S4
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V24.B16, V1.B16, V1.B16
+	VAND V9.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -2185,9 +2185,9 @@ piece21:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 208(RSP), F1
 	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F9
+	FMOVQ 144(RSP), F16
 	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V6.S4, V0.S4
+	VFMLA V16.S4, V6.S4, V0.S4
 	VFMLS V1.S4, V0.S4, V6.S4
 	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
 	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
@@ -2195,44 +2195,44 @@ piece21:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V27.B16, V3.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V1.S4
-	VAND V26.B16, V1.B16, V10.B16
-	VUMAX V30.S4, V10.S4, V10.S4
-	VADD V29.S4, V10.S4, V10.S4
-	WORD $0x4e2ad42b // fadd v11.4s, v1.4s, v10.4s
-	WORD $0x4eaad56b // fsub v11.4s, v11.4s, v10.4s
-	VAND V25.B16, V3.B16, V3.B16
-	VORR V3.B16, V11.B16, V11.B16
-	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
-	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
-	FMOVD F11, 16(RSP)
+	VAND V12.B16, V3.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V1.S4
+	VAND V11.B16, V1.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V14.S4, V17.S4, V17.S4
+	WORD $0x4e31d432 // fadd v18.4s, v1.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V10.B16, V3.B16, V3.B16
+	VORR V3.B16, V18.B16, V18.B16
+	WORD $0x6e24de52 // fmul v18.4s, v18.4s, v4.4s
+	WORD $0x0e216a52 // fcvtn v18.4h, v18.4s
+	FMOVD F18, 16(RSP)
 	VCMEQ V0.S4, V1.S4, V1.S4
 	CMP $5, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V2.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V3.S4
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
-	WORD $0x4e24d46a // fadd v10.4s, v3.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	VAND V25.B16, V2.B16, V2.B16
-	VORR V2.B16, V10.B16, V10.B16
-	WORD $0x6e25dd4a // fmul v10.4s, v10.4s, v5.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
-	FMOVD F10, 24(RSP)
+	VAND V12.B16, V2.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V3.S4
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
+	WORD $0x4e24d471 // fadd v17.4s, v3.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
+	FMOVD F17, 24(RSP)
 	VCMEQ V0.S4, V3.S4, V3.S4
 	CMP $9, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V7.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V2.S4
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	VAND V12.B16, V7.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V2.S4
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
 	VORR V7.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
@@ -2240,16 +2240,16 @@ piece21:
 	VCMEQ V0.S4, V2.S4, V2.S4
 	CMP $13, R5
 	BLT lanetailnarrow
-	VAND V27.B16, V6.B16, V0.B16
-	VUMIN V28.S4, V0.S4, V4.S4
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V6.B16, V0.B16
+	VUMIN V13.S4, V0.S4, V4.S4
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d487 // fadd v7.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V25.B16, V6.B16, V6.B16
+	VAND V10.B16, V6.B16, V6.B16
 	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
+	WORD $0x6e30dce7 // fmul v7.4s, v7.4s, v16.4s
 	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	FMOVD F7, 40(RSP)
 	VCMEQ V0.S4, V4.S4, V4.S4
@@ -2257,7 +2257,7 @@ lanetailnarrow:
 	VUZP1 V3.H8, V1.H8, V1.H8
 	VUZP1 V4.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V24.B16, V1.B16, V1.B16
+	VAND V9.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -2301,68 +2301,68 @@ laneend:
 grouprare:
 	FMOVQ (R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e37fc21 // fdiv v1.4s, v1.4s, v23.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e37dcc6 // fmul v6.4s, v6.4s, v23.4s
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
 	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
 	FMOVQ F5, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e37fc21 // fdiv v1.4s, v1.4s, v23.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d488 // fadd v8.4s, v4.4s, v6.4s
-	WORD $0x4ea6d508 // fsub v8.4s, v8.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e37dd08 // fmul v8.4s, v8.4s, v23.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
+	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
+	FMOVQ F16, 16(R0)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V24.B16, V3.B16, V3.B16
+	VAND V9.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -2371,34 +2371,34 @@ grouprare:
 grouptailrare:
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e37fc21 // fdiv v1.4s, v1.4s, v23.4s
-	VAND V27.B16, V1.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V12.B16, V1.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
-	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf422 // fmin v2.4s, v1.4s, v28.4s
-	VAND V26.B16, V2.B16, V4.B16
-	VUMAX V30.S4, V4.S4, V4.S4
-	VADD V29.S4, V4.S4, V4.S4
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf422 // fmin v2.4s, v1.4s, v13.4s
+	VAND V11.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V14.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e37dca5 // fmul v5.4s, v5.4s, v23.4s
+	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	FMOVD F5, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
@@ -2406,42 +2406,42 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e37fc21 // fdiv v1.4s, v1.4s, v23.4s
-	VAND V27.B16, V1.B16, V4.B16
-	WORD $0x4ebcf485 // fmin v5.4s, v4.4s, v28.4s
-	VAND V26.B16, V5.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V12.B16, V1.B16, V4.B16
+	WORD $0x4eadf485 // fmin v5.4s, v4.4s, v13.4s
+	VAND V11.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 32(RSP)
 	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e37fc00 // fdiv v0.4s, v0.4s, v23.4s
-	VAND V27.B16, V0.B16, V1.B16
-	WORD $0x4ebcf424 // fmin v4.4s, v1.4s, v28.4s
-	VAND V26.B16, V4.B16, V6.B16
-	VUMAX V30.S4, V6.S4, V6.S4
-	VADD V29.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e37dce7 // fmul v7.4s, v7.4s, v23.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	WORD $0x4eadf424 // fmin v4.4s, v1.4s, v13.4s
+	VAND V11.B16, V4.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V14.S4, V6.S4, V6.S4
+	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
+	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 40(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 grouptailrarenarrow:
 	VUZP1 V2.H8, V3.H8, V3.H8
 	VUZP1 V4.H8, V5.H8, V5.H8
 	VUZP1 V5.B16, V3.B16, V3.B16
-	VAND V24.B16, V3.B16, V3.B16
+	VAND V9.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -2452,14 +2452,14 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ (R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
@@ -2467,14 +2467,14 @@ lanerare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
 	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
@@ -2484,14 +2484,14 @@ lanerare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
+	VAND V11.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
@@ -2499,23 +2499,23 @@ lanerare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
-	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
-	VAND V25.B16, V0.B16, V0.B16
-	VORR V0.B16, V9.B16, V9.B16
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e216928 // fcvtn2 v8.8h, v9.4s
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
+	VAND V11.B16, V5.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
+	WORD $0x4e27d4b0 // fadd v16.4s, v5.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	WORD $0x4e216a08 // fcvtn2 v8.8h, v16.4s
 	FMOVQ F8, 16(R0)
 	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
-	VAND V24.B16, V4.B16, V4.B16
+	VAND V9.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -2526,14 +2526,14 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 96(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V3.B16
-	WORD $0x4ebcf464 // fmin v4.4s, v3.4s, v28.4s
-	VAND V26.B16, V4.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V1.B16, V3.B16
+	WORD $0x4eadf464 // fmin v4.4s, v3.4s, v13.4s
+	VAND V11.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
@@ -2544,14 +2544,14 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf443 // fmin v3.4s, v2.4s, v28.4s
-	VAND V26.B16, V3.B16, V5.B16
-	VUMAX V30.S4, V5.S4, V5.S4
-	VADD V29.S4, V5.S4, V5.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf443 // fmin v3.4s, v2.4s, v13.4s
+	VAND V11.B16, V3.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V14.S4, V5.S4, V5.S4
 	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
 	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
@@ -2563,14 +2563,14 @@ lanetailrare:
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V27.B16, V1.B16, V5.B16
-	WORD $0x4ebcf4a6 // fmin v6.4s, v5.4s, v28.4s
-	VAND V26.B16, V6.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V1.B16, V5.B16
+	WORD $0x4eadf4a6 // fmin v6.4s, v5.4s, v13.4s
+	VAND V11.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
 	VORR V1.B16, V8.B16, V8.B16
 	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
@@ -2581,14 +2581,14 @@ lanetailrare:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V27.B16, V0.B16, V2.B16
-	WORD $0x4ebcf445 // fmin v5.4s, v2.4s, v28.4s
-	VAND V26.B16, V5.B16, V7.B16
-	VUMAX V30.S4, V7.S4, V7.S4
-	VADD V29.S4, V7.S4, V7.S4
+	VAND V12.B16, V0.B16, V2.B16
+	WORD $0x4eadf445 // fmin v5.4s, v2.4s, v13.4s
+	VAND V11.B16, V5.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V14.S4, V7.S4, V7.S4
 	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V25.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
 	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
@@ -2598,7 +2598,7 @@ lanetailrarenarrow:
 	VUZP1 V3.H8, V4.H8, V4.H8
 	VUZP1 V5.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V4.B16, V4.B16
-	VAND V24.B16, V4.B16, V4.B16
+	VAND V9.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

@@ -8,14 +8,14 @@
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·MinMaxAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
-	// per call: Z31 0x7f800000, Z30 0xff800000
+	// per call: Z15 0x7f800000, Z14 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 14
 	MOVQ         x+0(FP), DI
 	MOVQ         min+8(FP), SI
 	MOVQ         max+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+16
@@ -28,36 +28,36 @@ TEXT ·MinMaxAVX512(SB), NOSPLIT, $0-40
 	JEQ          tree8
 
 groups:
-	VMOVAPS Z31, Z29
-	VMOVAPS Z31, Z28
-	VMOVAPS Z31, Z27
-	VMOVAPS Z31, Z26
+	VMOVAPS Z15, Z13
+	VMOVAPS Z15, Z12
+	VMOVAPS Z15, Z11
+	VMOVAPS Z15, Z10
 	KXORW   K5, K5, K5
-	VMOVAPS Z30, Z25
-	VMOVAPS Z30, Z24
-	VMOVAPS Z30, Z23
-	VMOVAPS Z30, Z22
+	VMOVAPS Z14, Z9
+	VMOVAPS Z14, Z8
+	VMOVAPS Z14, Z7
+	VMOVAPS Z14, Z6
 	MOVQ    R9, BX
 	CMPQ    BX, $+64
 	JLT     grouptail
 
 grouploop:
 	VMOVUPS (DI), Z0
-	VMINPS  Z0, Z29, Z29
-	VMAXPS  Z0, Z25, Z25
+	VMINPS  Z0, Z13, Z13
+	VMAXPS  Z0, Z9, Z9
 	VMOVUPS 64(DI), Z1
-	VMINPS  Z1, Z28, Z28
+	VMINPS  Z1, Z12, Z12
 	VCMPPS  $0x03, Z1, Z0, K1
 	KORW    K5, K1, K5
-	VMAXPS  Z1, Z24, Z24
+	VMAXPS  Z1, Z8, Z8
 	VMOVUPS 128(DI), Z0
-	VMINPS  Z0, Z27, Z27
-	VMAXPS  Z0, Z23, Z23
+	VMINPS  Z0, Z11, Z11
+	VMAXPS  Z0, Z7, Z7
 	VMOVUPS 192(DI), Z1
-	VMINPS  Z1, Z26, Z26
+	VMINPS  Z1, Z10, Z10
 	VCMPPS  $0x03, Z1, Z0, K1
 	KORW    K5, K1, K5
-	VMAXPS  Z1, Z22, Z22
+	VMAXPS  Z1, Z6, Z6
 	ADDQ    $+256, DI
 	SUBQ    $+64, BX
 	CMPQ    BX, $+64
@@ -71,32 +71,32 @@ grouptail:
 	KMOVQ        AX, K7
 	VBROADCASTSS (DI), Z0
 	VMOVUPS      (DI), K7, Z0
-	VMINPS       Z0, Z29, Z29
-	VMAXPS       Z0, Z25, Z25
+	VMINPS       Z0, Z13, Z13
+	VMAXPS       Z0, Z9, Z9
 	VBROADCASTSS (DI), Z1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVUPS      64(DI), K6, Z1
-	VMINPS       Z1, Z28, Z28
+	VMINPS       Z1, Z12, Z12
 	VCMPPS       $0x03, Z1, Z0, K1
 	KORW         K5, K1, K5
-	VMAXPS       Z1, Z24, Z24
+	VMAXPS       Z1, Z8, Z8
 	VBROADCASTSS (DI), Z0
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVUPS      128(DI), K6, Z0
-	VMINPS       Z0, Z27, Z27
-	VMAXPS       Z0, Z23, Z23
+	VMINPS       Z0, Z11, Z11
+	VMAXPS       Z0, Z7, Z7
 	VBROADCASTSS (DI), Z1
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVUPS      192(DI), K6, Z1
-	VMINPS       Z1, Z26, Z26
+	VMINPS       Z1, Z10, Z10
 	VCMPPS       $0x03, Z1, Z0, K1
 	KORW         K5, K1, K5
-	VMAXPS       Z1, Z22, Z22
+	VMAXPS       Z1, Z6, Z6
 	LEAQ         (DI)(BX*4), DI
 
 groupend:
-	VMINPS        Z27, Z29, Z0
-	VMINPS        Z26, Z28, Z1
+	VMINPS        Z11, Z13, Z0
+	VMINPS        Z10, Z12, Z1
 	VMINPS        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VMINPS        Y1, Y0, Y1
@@ -110,8 +110,8 @@ groupend:
 	NEGL          AX
 	SBBL          AX, AX
 	VMOVD         AX, X1
-	VMAXPS        Z23, Z25, Z2
-	VMAXPS        Z22, Z24, Z3
+	VMAXPS        Z7, Z9, Z2
+	VMAXPS        Z6, Z8, Z3
 	VMAXPS        Z3, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VMAXPS        Y3, Y2, Y3
@@ -1433,14 +1433,14 @@ tree8end:
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·MinMaxF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
-	// per call: Z31 0x7f800000, Z30 0xff800000
+	// per call: Z15 0x7f800000, Z14 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 14
 	MOVQ         x+0(FP), DI
 	MOVQ         min+8(FP), SI
 	MOVQ         max+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+16
@@ -1453,36 +1453,36 @@ TEXT ·MinMaxF16AVX512(SB), NOSPLIT, $0-40
 	JEQ          tree8
 
 groups:
-	VMOVAPS Z31, Z29
-	VMOVAPS Z31, Z28
-	VMOVAPS Z31, Z27
-	VMOVAPS Z31, Z26
+	VMOVAPS Z15, Z13
+	VMOVAPS Z15, Z12
+	VMOVAPS Z15, Z11
+	VMOVAPS Z15, Z10
 	KXORW   K5, K5, K5
-	VMOVAPS Z30, Z25
-	VMOVAPS Z30, Z24
-	VMOVAPS Z30, Z23
-	VMOVAPS Z30, Z22
+	VMOVAPS Z14, Z9
+	VMOVAPS Z14, Z8
+	VMOVAPS Z14, Z7
+	VMOVAPS Z14, Z6
 	MOVQ    R9, BX
 	CMPQ    BX, $+64
 	JLT     grouptail
 
 grouploop:
 	VCVTPH2PS (DI), Z0
-	VMINPS    Z0, Z29, Z29
-	VMAXPS    Z0, Z25, Z25
+	VMINPS    Z0, Z13, Z13
+	VMAXPS    Z0, Z9, Z9
 	VCVTPH2PS 32(DI), Z1
-	VMINPS    Z1, Z28, Z28
+	VMINPS    Z1, Z12, Z12
 	VCMPPS    $0x03, Z1, Z0, K1
 	KORW      K5, K1, K5
-	VMAXPS    Z1, Z24, Z24
+	VMAXPS    Z1, Z8, Z8
 	VCVTPH2PS 64(DI), Z0
-	VMINPS    Z0, Z27, Z27
-	VMAXPS    Z0, Z23, Z23
+	VMINPS    Z0, Z11, Z11
+	VMAXPS    Z0, Z7, Z7
 	VCVTPH2PS 96(DI), Z1
-	VMINPS    Z1, Z26, Z26
+	VMINPS    Z1, Z10, Z10
 	VCMPPS    $0x03, Z1, Z0, K1
 	KORW      K5, K1, K5
-	VMAXPS    Z1, Z22, Z22
+	VMAXPS    Z1, Z6, Z6
 	ADDQ      $+128, DI
 	SUBQ      $+64, BX
 	CMPQ      BX, $+64
@@ -1497,35 +1497,35 @@ grouptail:
 	VPBROADCASTW (DI), Y0
 	VMOVDQU16    (DI), K7, Y0
 	VCVTPH2PS    Y0, Z0
-	VMINPS       Z0, Z29, Z29
-	VMAXPS       Z0, Z25, Z25
+	VMINPS       Z0, Z13, Z13
+	VMAXPS       Z0, Z9, Z9
 	VPBROADCASTW (DI), Y1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    32(DI), K6, Y1
 	VCVTPH2PS    Y1, Z1
-	VMINPS       Z1, Z28, Z28
+	VMINPS       Z1, Z12, Z12
 	VCMPPS       $0x03, Z1, Z0, K1
 	KORW         K5, K1, K5
-	VMAXPS       Z1, Z24, Z24
+	VMAXPS       Z1, Z8, Z8
 	VPBROADCASTW (DI), Y0
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    64(DI), K6, Y0
 	VCVTPH2PS    Y0, Z0
-	VMINPS       Z0, Z27, Z27
-	VMAXPS       Z0, Z23, Z23
+	VMINPS       Z0, Z11, Z11
+	VMAXPS       Z0, Z7, Z7
 	VPBROADCASTW (DI), Y1
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    96(DI), K6, Y1
 	VCVTPH2PS    Y1, Z1
-	VMINPS       Z1, Z26, Z26
+	VMINPS       Z1, Z10, Z10
 	VCMPPS       $0x03, Z1, Z0, K1
 	KORW         K5, K1, K5
-	VMAXPS       Z1, Z22, Z22
+	VMAXPS       Z1, Z6, Z6
 	LEAQ         (DI)(BX*2), DI
 
 groupend:
-	VMINPS        Z27, Z29, Z0
-	VMINPS        Z26, Z28, Z1
+	VMINPS        Z11, Z13, Z0
+	VMINPS        Z10, Z12, Z1
 	VMINPS        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VMINPS        Y1, Y0, Y1
@@ -1539,8 +1539,8 @@ groupend:
 	NEGL          AX
 	SBBL          AX, AX
 	VMOVD         AX, X1
-	VMAXPS        Z23, Z25, Z2
-	VMAXPS        Z22, Z24, Z3
+	VMAXPS        Z7, Z9, Z2
+	VMAXPS        Z6, Z8, Z3
 	VMAXPS        Z3, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VMAXPS        Y3, Y2, Y3
@@ -2862,14 +2862,14 @@ tree8end:
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·MinMaxBF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
-	// per call: Z31 0x7f800000, Z30 0xff800000
+	// per call: Z15 0x7f800000, Z14 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 14
 	MOVQ         x+0(FP), DI
 	MOVQ         min+8(FP), SI
 	MOVQ         max+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z31
-	VBROADCASTSS constantsAVX512<>+4(SB), Z30
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+16
@@ -2882,15 +2882,15 @@ TEXT ·MinMaxBF16AVX512(SB), NOSPLIT, $0-40
 	JEQ          tree8
 
 groups:
-	VMOVAPS Z31, Z29
-	VMOVAPS Z31, Z28
-	VMOVAPS Z31, Z27
-	VMOVAPS Z31, Z26
+	VMOVAPS Z15, Z13
+	VMOVAPS Z15, Z12
+	VMOVAPS Z15, Z11
+	VMOVAPS Z15, Z10
 	KXORW   K5, K5, K5
-	VMOVAPS Z30, Z25
-	VMOVAPS Z30, Z24
-	VMOVAPS Z30, Z23
-	VMOVAPS Z30, Z22
+	VMOVAPS Z14, Z9
+	VMOVAPS Z14, Z8
+	VMOVAPS Z14, Z7
+	VMOVAPS Z14, Z6
 	MOVQ    R9, BX
 	CMPQ    BX, $+64
 	JLT     grouptail
@@ -2898,24 +2898,24 @@ groups:
 grouploop:
 	VPMOVZXWD (DI), Z0
 	VPSLLD    $0x10, Z0, Z0
-	VMINPS    Z0, Z29, Z29
-	VMAXPS    Z0, Z25, Z25
+	VMINPS    Z0, Z13, Z13
+	VMAXPS    Z0, Z9, Z9
 	VPMOVZXWD 32(DI), Z1
 	VPSLLD    $0x10, Z1, Z1
-	VMINPS    Z1, Z28, Z28
+	VMINPS    Z1, Z12, Z12
 	VCMPPS    $0x03, Z1, Z0, K1
 	KORW      K5, K1, K5
-	VMAXPS    Z1, Z24, Z24
+	VMAXPS    Z1, Z8, Z8
 	VPMOVZXWD 64(DI), Z0
 	VPSLLD    $0x10, Z0, Z0
-	VMINPS    Z0, Z27, Z27
-	VMAXPS    Z0, Z23, Z23
+	VMINPS    Z0, Z11, Z11
+	VMAXPS    Z0, Z7, Z7
 	VPMOVZXWD 96(DI), Z1
 	VPSLLD    $0x10, Z1, Z1
-	VMINPS    Z1, Z26, Z26
+	VMINPS    Z1, Z10, Z10
 	VCMPPS    $0x03, Z1, Z0, K1
 	KORW      K5, K1, K5
-	VMAXPS    Z1, Z22, Z22
+	VMAXPS    Z1, Z6, Z6
 	ADDQ      $+128, DI
 	SUBQ      $+64, BX
 	CMPQ      BX, $+64
@@ -2931,38 +2931,38 @@ grouptail:
 	VMOVDQU16    (DI), K7, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z29, Z29
-	VMAXPS       Z0, Z25, Z25
+	VMINPS       Z0, Z13, Z13
+	VMAXPS       Z0, Z9, Z9
 	VPBROADCASTW (DI), Y1
 	KSHIFTRQ     $0x10, K7, K6
 	VMOVDQU16    32(DI), K6, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMINPS       Z1, Z28, Z28
+	VMINPS       Z1, Z12, Z12
 	VCMPPS       $0x03, Z1, Z0, K1
 	KORW         K5, K1, K5
-	VMAXPS       Z1, Z24, Z24
+	VMAXPS       Z1, Z8, Z8
 	VPBROADCASTW (DI), Y0
 	KSHIFTRQ     $0x20, K7, K6
 	VMOVDQU16    64(DI), K6, Y0
 	VPMOVZXWD    Y0, Z0
 	VPSLLD       $0x10, Z0, Z0
-	VMINPS       Z0, Z27, Z27
-	VMAXPS       Z0, Z23, Z23
+	VMINPS       Z0, Z11, Z11
+	VMAXPS       Z0, Z7, Z7
 	VPBROADCASTW (DI), Y1
 	KSHIFTRQ     $0x30, K7, K6
 	VMOVDQU16    96(DI), K6, Y1
 	VPMOVZXWD    Y1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VMINPS       Z1, Z26, Z26
+	VMINPS       Z1, Z10, Z10
 	VCMPPS       $0x03, Z1, Z0, K1
 	KORW         K5, K1, K5
-	VMAXPS       Z1, Z22, Z22
+	VMAXPS       Z1, Z6, Z6
 	LEAQ         (DI)(BX*2), DI
 
 groupend:
-	VMINPS        Z27, Z29, Z0
-	VMINPS        Z26, Z28, Z1
+	VMINPS        Z11, Z13, Z0
+	VMINPS        Z10, Z12, Z1
 	VMINPS        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VMINPS        Y1, Y0, Y1
@@ -2976,8 +2976,8 @@ groupend:
 	NEGL          AX
 	SBBL          AX, AX
 	VMOVD         AX, X1
-	VMAXPS        Z23, Z25, Z2
-	VMAXPS        Z22, Z24, Z3
+	VMAXPS        Z7, Z9, Z2
+	VMAXPS        Z6, Z8, Z3
 	VMAXPS        Z3, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y3
 	VMAXPS        Y3, Y2, Y3

@@ -8,16 +8,16 @@
 
 TEXT ·MinMaxNEON(SB), NOSPLIT, $72-40
 	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7f800000, V29 0xff800000
+	// per call: V15 0x7f800000, V14 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 14
 	MOVD x+0(FP), R0
 	MOVD min+8(FP), R1
 	MOVD max+16(FP), R2
 	MOVD $2139095040, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $4286578688, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $16, R5
@@ -27,30 +27,30 @@ TEXT ·MinMaxNEON(SB), NOSPLIT, $72-40
 	CMP $64, R5
 	BEQ tree16
 groups:
-	VMOV V30.B16, V28.B16
-	VMOV V30.B16, V27.B16
-	VMOV V30.B16, V26.B16
-	VMOV V30.B16, V25.B16
-	VMOV V29.B16, V24.B16
-	VMOV V29.B16, V23.B16
-	VMOV V29.B16, V22.B16
-	VMOV V29.B16, V21.B16
+	VMOV V15.B16, V13.B16
+	VMOV V15.B16, V12.B16
+	VMOV V15.B16, V11.B16
+	VMOV V15.B16, V10.B16
+	VMOV V14.B16, V9.B16
+	VMOV V14.B16, V8.B16
+	VMOV V14.B16, V7.B16
+	VMOV V14.B16, V6.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R0), F0
-	WORD $0x4ea0f79c // fmin v28.4s, v28.4s, v0.4s
-	WORD $0x4e20f718 // fmax v24.4s, v24.4s, v0.4s
+	WORD $0x4ea0f5ad // fmin v13.4s, v13.4s, v0.4s
+	WORD $0x4e20f529 // fmax v9.4s, v9.4s, v0.4s
 	FMOVQ 16(R0), F0
-	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
-	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
 	FMOVQ 32(R0), F0
-	WORD $0x4ea0f75a // fmin v26.4s, v26.4s, v0.4s
-	WORD $0x4e20f6d6 // fmax v22.4s, v22.4s, v0.4s
+	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
 	FMOVQ 48(R0), F0
-	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
-	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
 	ADD $64, R0, R0
 	SUB $16, R3, R3
 	CMP $16, R3
@@ -83,26 +83,26 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 16(RSP), F0
-	WORD $0x4ea0f79c // fmin v28.4s, v28.4s, v0.4s
-	WORD $0x4e20f718 // fmax v24.4s, v24.4s, v0.4s
+	WORD $0x4ea0f5ad // fmin v13.4s, v13.4s, v0.4s
+	WORD $0x4e20f529 // fmax v9.4s, v9.4s, v0.4s
 	FMOVQ 32(RSP), F0
-	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
-	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
 	FMOVQ 48(RSP), F0
-	WORD $0x4ea0f75a // fmin v26.4s, v26.4s, v0.4s
-	WORD $0x4e20f6d6 // fmax v22.4s, v22.4s, v0.4s
+	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
+	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
 	FMOVQ 64(RSP), F0
-	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
-	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
 	ADD R3<<2, R0, R0
 groupend:
-	WORD $0x4ebbf780 // fmin v0.4s, v28.4s, v27.4s
-	WORD $0x4eb9f741 // fmin v1.4s, v26.4s, v25.4s
+	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
+	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
 	WORD $0x6eb0f800 // fminv s0, v0.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e37f702 // fmax v2.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c3 // fmax v3.4s, v22.4s, v21.4s
+	WORD $0x4e28f522 // fmax v2.4s, v9.4s, v8.4s
+	WORD $0x4e26f4e3 // fmax v3.4s, v7.4s, v6.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -539,16 +539,16 @@ tree16end:
 
 TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
 	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7f800000, V29 0xff800000
+	// per call: V15 0x7f800000, V14 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 14
 	MOVD x+0(FP), R0
 	MOVD min+8(FP), R1
 	MOVD max+16(FP), R2
 	MOVD $2139095040, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $4286578688, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $16, R5
@@ -558,32 +558,32 @@ TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
 	CMP $64, R5
 	BEQ tree16
 groups:
-	VMOV V30.B16, V28.B16
-	VMOV V30.B16, V27.B16
-	VMOV V30.B16, V26.B16
-	VMOV V30.B16, V25.B16
-	VMOV V29.B16, V24.B16
-	VMOV V29.B16, V23.B16
-	VMOV V29.B16, V22.B16
-	VMOV V29.B16, V21.B16
+	VMOV V15.B16, V13.B16
+	VMOV V15.B16, V12.B16
+	VMOV V15.B16, V11.B16
+	VMOV V15.B16, V10.B16
+	VMOV V14.B16, V9.B16
+	VMOV V14.B16, V8.B16
+	VMOV V14.B16, V7.B16
+	VMOV V14.B16, V6.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R0), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f79c // fmin v28.4s, v28.4s, v1.4s
-	WORD $0x4e21f718 // fmax v24.4s, v24.4s, v1.4s
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
-	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
 	FMOVQ 16(R0), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f75a // fmin v26.4s, v26.4s, v1.4s
-	WORD $0x4e21f6d6 // fmax v22.4s, v22.4s, v1.4s
+	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
-	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
 	ADD $32, R0, R0
 	SUB $16, R3, R3
 	CMP $16, R3
@@ -613,27 +613,27 @@ piece3:
 piece4:
 	FMOVQ 16(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f79c // fmin v28.4s, v28.4s, v1.4s
-	WORD $0x4e21f718 // fmax v24.4s, v24.4s, v1.4s
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
-	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea1f75a // fmin v26.4s, v26.4s, v1.4s
-	WORD $0x4e21f6d6 // fmax v22.4s, v22.4s, v1.4s
+	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
-	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
 	ADD R3<<1, R0, R0
 groupend:
-	WORD $0x4ebbf780 // fmin v0.4s, v28.4s, v27.4s
-	WORD $0x4eb9f741 // fmin v1.4s, v26.4s, v25.4s
+	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
+	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
 	WORD $0x6eb0f800 // fminv s0, v0.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e37f702 // fmax v2.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c3 // fmax v3.4s, v22.4s, v21.4s
+	WORD $0x4e28f522 // fmax v2.4s, v9.4s, v8.4s
+	WORD $0x4e26f4e3 // fmax v3.4s, v7.4s, v6.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -1126,16 +1126,16 @@ tree16end:
 
 TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
 	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
-	// per call: V30 0x7f800000, V29 0xff800000
+	// per call: V15 0x7f800000, V14 0xff800000
 	// per group: nothing
 	// vector registers in use at once: 14
 	MOVD x+0(FP), R0
 	MOVD min+8(FP), R1
 	MOVD max+16(FP), R2
 	MOVD $2139095040, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $4286578688, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $16, R5
@@ -1145,32 +1145,32 @@ TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
 	CMP $64, R5
 	BEQ tree16
 groups:
-	VMOV V30.B16, V28.B16
-	VMOV V30.B16, V27.B16
-	VMOV V30.B16, V26.B16
-	VMOV V30.B16, V25.B16
-	VMOV V29.B16, V24.B16
-	VMOV V29.B16, V23.B16
-	VMOV V29.B16, V22.B16
-	VMOV V29.B16, V21.B16
+	VMOV V15.B16, V13.B16
+	VMOV V15.B16, V12.B16
+	VMOV V15.B16, V11.B16
+	VMOV V15.B16, V10.B16
+	VMOV V14.B16, V9.B16
+	VMOV V14.B16, V8.B16
+	VMOV V14.B16, V7.B16
+	VMOV V14.B16, V6.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R0), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f79c // fmin v28.4s, v28.4s, v1.4s
-	WORD $0x4e21f718 // fmax v24.4s, v24.4s, v1.4s
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
-	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
 	FMOVQ 16(R0), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f75a // fmin v26.4s, v26.4s, v1.4s
-	WORD $0x4e21f6d6 // fmax v22.4s, v22.4s, v1.4s
+	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
-	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
 	ADD $32, R0, R0
 	SUB $16, R3, R3
 	CMP $16, R3
@@ -1200,27 +1200,27 @@ piece3:
 piece4:
 	FMOVQ 16(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f79c // fmin v28.4s, v28.4s, v1.4s
-	WORD $0x4e21f718 // fmax v24.4s, v24.4s, v1.4s
+	WORD $0x4ea1f5ad // fmin v13.4s, v13.4s, v1.4s
+	WORD $0x4e21f529 // fmax v9.4s, v9.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f77b // fmin v27.4s, v27.4s, v0.4s
-	WORD $0x4e20f6f7 // fmax v23.4s, v23.4s, v0.4s
+	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
+	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
 	FMOVQ 32(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea1f75a // fmin v26.4s, v26.4s, v1.4s
-	WORD $0x4e21f6d6 // fmax v22.4s, v22.4s, v1.4s
+	WORD $0x4ea1f56b // fmin v11.4s, v11.4s, v1.4s
+	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea0f739 // fmin v25.4s, v25.4s, v0.4s
-	WORD $0x4e20f6b5 // fmax v21.4s, v21.4s, v0.4s
+	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
+	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
 	ADD R3<<1, R0, R0
 groupend:
-	WORD $0x4ebbf780 // fmin v0.4s, v28.4s, v27.4s
-	WORD $0x4eb9f741 // fmin v1.4s, v26.4s, v25.4s
+	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
+	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
 	WORD $0x6eb0f800 // fminv s0, v0.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e37f702 // fmax v2.4s, v24.4s, v23.4s
-	WORD $0x4e35f6c3 // fmax v3.4s, v22.4s, v21.4s
+	WORD $0x4e28f522 // fmax v2.4s, v9.4s, v8.4s
+	WORD $0x4e26f4e3 // fmax v3.4s, v7.4s, v6.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s

@@ -8,49 +8,49 @@
 
 TEXT ·PrepareNEON(SB), NOSPLIT, $136-24
 	// pointers: R0 recip, R1 scale, R2 elements left
-	// per call: V30 0x17800000, V29 0x71800000, V28 0x3f800000, V27 0x7fc00000
+	// per call: V15 0x17800000, V14 0x71800000, V13 0x3f800000, V12 0x7fc00000
 	// vector registers in use at once: 6
 	MOVD recip+0(FP), R0
 	MOVD scale+8(FP), R1
 	MOVD $394264576, R16
-	VDUP R16, V30.S4
+	VDUP R16, V15.S4
 	MOVD $1904214016, R16
-	VDUP R16, V29.S4
+	VDUP R16, V14.S4
 	MOVD $1065353216, R16
-	VDUP R16, V28.S4
+	VDUP R16, V13.S4
 	MOVD $2143289344, R16
-	VDUP R16, V27.S4
+	VDUP R16, V12.S4
 	MOVD n+16(FP), R2
 	CMP $16, R2
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
-	VBSL V27.B16, V0.B16, V1.B16
+	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
+	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
-	VBSL V27.B16, V0.B16, V1.B16
+	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
+	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, 16(R0)
 	FMOVQ 32(R1), F0
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
-	VBSL V27.B16, V0.B16, V1.B16
+	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
+	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, 32(R0)
 	FMOVQ 48(R1), F0
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
-	VBSL V27.B16, V0.B16, V1.B16
+	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
+	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
@@ -85,38 +85,38 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 80(RSP), F0
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
-	VBSL V27.B16, V0.B16, V1.B16
+	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
+	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 	CMP $5, R2
 	BLT lanetailnarrow
 	FMOVQ 96(RSP), F0
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
-	VBSL V27.B16, V0.B16, V1.B16
+	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
+	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, 32(RSP)
 	CMP $9, R2
 	BLT lanetailnarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
-	VBSL V27.B16, V0.B16, V1.B16
+	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
+	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, 48(RSP)
 	CMP $13, R2
 	BLT lanetailnarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x4e3ef401 // fmax v1.4s, v0.4s, v30.4s
-	WORD $0x4ebdf421 // fmin v1.4s, v1.4s, v29.4s
+	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	WORD $0x6e20ff80 // fdiv v0.4s, v28.4s, v0.4s
-	VBSL V27.B16, V0.B16, V1.B16
+	WORD $0x6e20fda0 // fdiv v0.4s, v13.4s, v0.4s
+	VBSL V12.B16, V0.B16, V1.B16
 	FMOVQ F1, 64(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16

@@ -8,59 +8,59 @@
 
 TEXT ·QuantizeInt8F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
-	// per group: V26 scale, V25 recip
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V10 recip
 	// vector registers in use at once: 14
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	FMOVS least+32(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
-	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
-	WORD $0x0e21481d // sqxtn v29.8b, v0.8h
-	WORD $0x4e21481d // sqxtn2 v29.16b, v0.8h
-	FMOVS most+36(FP), F28
-	VDUP V28.S[0], V28.S4
-	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
-	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
-	WORD $0x0e21481b // sqxtn v27.8b, v0.8h
-	WORD $0x4e21481b // sqxtn2 v27.16b, v0.8h
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
+	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
+	FMOVS most+36(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
+	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc06 // fmul v6.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
@@ -72,8 +72,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -106,31 +106,31 @@ piece3:
 piece4:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R4
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F4
 	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R4
 	BLT grouptailnarrow
 	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x6e39dc87 // fmul v7.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V7.S4
+	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V7.S4
 	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
@@ -145,8 +145,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -222,8 +222,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -355,8 +355,8 @@ lanetailnarrow:
 	BVS lanetailrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -382,14 +382,14 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -397,7 +397,7 @@ grouprare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -409,7 +409,7 @@ grouprare:
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -418,7 +418,7 @@ grouprare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -435,14 +435,14 @@ grouprare:
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -452,7 +452,7 @@ grouptailrare:
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -464,7 +464,7 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F2
 	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -475,7 +475,7 @@ grouptailrare:
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
 	WORD $0x4e218847 // frintn v7.4s, v2.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -498,12 +498,12 @@ lanerare:
 	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -555,12 +555,12 @@ lanetailrare:
 	FMOVQ 64(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -618,68 +618,68 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeZeroPointInt8F16NEON(SB), NOSPLIT, $248-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
-	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
 	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
-	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
-	WORD $0x0e21481d // sqxtn v29.8b, v0.8h
-	WORD $0x4e21481d // sqxtn2 v29.16b, v0.8h
-	FMOVS most+44(FP), F28
-	VDUP V28.S[0], V28.S4
-	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
-	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
-	WORD $0x0e21481b // sqxtn v27.8b, v0.8h
-	WORD $0x4e21481b // sqxtn2 v27.16b, v0.8h
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
+	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
+	FMOVS most+44(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
+	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	WORD $0x0e614b17 // sqxtn v23.4h, v24.4s
-	WORD $0x4e614b17 // sqxtn2 v23.8h, v24.4s
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
 	FMOVQ 16(R1), F0
 	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc06 // fmul v6.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -688,8 +688,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -722,39 +722,39 @@ piece3:
 piece4:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F4
 	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x6e39dc87 // fmul v7.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V7.S4
+	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V7.S4
 	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
 	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
 	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
+	WORD $0x4e680ca5 // sqadd v5.8h, v5.8h, v8.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
 	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
@@ -763,8 +763,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -851,8 +851,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -996,11 +996,11 @@ piece24:
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F8
 	FMOVQ 176(RSP), F9
-	FMOVQ 240(RSP), F12
-	WORD $0x6e29dc4d // fmul v13.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V13.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V13.S4
-	WORD $0x4e21a9a2 // fcvtns v2.4s, v13.4s
+	FMOVQ 240(RSP), F16
+	WORD $0x6e29dc51 // fmul v17.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V17.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V17.S4
+	WORD $0x4e21aa22 // fcvtns v2.4s, v17.4s
 lanetailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
@@ -1010,18 +1010,18 @@ lanetailnarrow:
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
 	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
-	WORD $0x4e61498a // sqxtn2 v10.8h, v12.4s
+	WORD $0x4e614a0a // sqxtn2 v10.8h, v16.4s
 	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e2df56b // fmax v11.4s, v11.4s, v13.4s
+	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
 	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS lanetailrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e3d6421 // smax v1.16b, v1.16b, v29.16b
-	WORD $0x4e3b6c21 // smin v1.16b, v1.16b, v27.16b
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
 	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -1047,13 +1047,13 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
-	WORD $0x4e21db04 // scvtf v4.4s, v24.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -1061,7 +1061,7 @@ grouprare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -1073,7 +1073,7 @@ grouprare:
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -1082,7 +1082,7 @@ grouprare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -1099,13 +1099,13 @@ grouprare:
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
-	WORD $0x4e21db04 // scvtf v4.4s, v24.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -1115,7 +1115,7 @@ grouptailrare:
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -1127,7 +1127,7 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F2
 	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -1138,7 +1138,7 @@ grouptailrare:
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
 	WORD $0x4e218847 // frintn v7.4s, v2.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -1163,10 +1163,10 @@ lanerare:
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc4 // scvtf v4.4s, v30.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
 	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -1232,10 +1232,10 @@ lanetailrare:
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc4 // scvtf v4.4s, v30.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
 	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -1305,70 +1305,70 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeMinvalInt8F16NEON(SB), NOSPLIT, $248-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowS8, V0 Narrow16, V26 NarrowS8
-	// per group: V25 scale, V24 recip, V23 minval
+	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
+	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD minval+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bdd // sqxtn v29.4h, v30.4s
-	WORD $0x4e614bdd // sqxtn2 v29.8h, v30.4s
-	WORD $0x0e214bbc // sqxtn v28.8b, v29.8h
-	WORD $0x4e214bbc // sqxtn2 v28.16b, v29.8h
-	FMOVS most+44(FP), F27
-	VDUP V27.S[0], V27.S4
-	WORD $0x0e614b60 // sqxtn v0.4h, v27.4s
-	WORD $0x4e614b60 // sqxtn2 v0.8h, v27.4s
-	WORD $0x0e21481a // sqxtn v26.8b, v0.8h
-	WORD $0x4e21481a // sqxtn2 v26.16b, v0.8h
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e2149cd // sqxtn v13.8b, v14.8h
+	WORD $0x4e2149cd // sqxtn2 v13.16b, v14.8h
+	FMOVS most+44(FP), F12
+	VDUP V12.S[0], V12.S4
+	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
+	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
+	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
+	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	FMOVQ 16(R1), F0
 	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc06 // fmul v6.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V6.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -1377,8 +1377,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
-	WORD $0x4e3c6421 // smax v1.16b, v1.16b, v28.16b
-	WORD $0x4e3a6c21 // smin v1.16b, v1.16b, v26.16b
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
 	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -1411,43 +1411,43 @@ piece3:
 piece4:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F4
 	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V5.S4
-	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e38dc87 // fmul v7.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V7.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V7.S4
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V7.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V7.S4
 	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
 	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x4e6e0ca5 // sqadd v5.8h, v5.8h, v14.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
 	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
@@ -1456,8 +1456,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
-	WORD $0x4e3c6421 // smax v1.16b, v1.16b, v28.16b
-	WORD $0x4e3a6c21 // smin v1.16b, v1.16b, v26.16b
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
 	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -1513,7 +1513,7 @@ laneloop:
 	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	FMOVQ 16(R1), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
 	FMOVQ 32(R2), F3
@@ -1535,7 +1535,7 @@ laneloop:
 	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
@@ -1544,8 +1544,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
-	WORD $0x4e3c6421 // smax v1.16b, v1.16b, v28.16b
-	WORD $0x4e3a6c21 // smin v1.16b, v1.16b, v26.16b
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
 	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -1701,10 +1701,10 @@ piece24:
 lanetailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e7d0c63 // sqadd v3.8h, v3.8h, v29.8h
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
 	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
@@ -1713,8 +1713,8 @@ lanetailnarrow:
 	BVS lanetailrare
 	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
 	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
-	WORD $0x4e3c6421 // smax v1.16b, v1.16b, v28.16b
-	WORD $0x4e3a6c21 // smin v1.16b, v1.16b, v26.16b
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
 	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -1740,13 +1740,13 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -1754,8 +1754,8 @@ grouprare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -1767,8 +1767,8 @@ grouprare:
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -1777,8 +1777,8 @@ grouprare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -1795,13 +1795,13 @@ grouprare:
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -1811,8 +1811,8 @@ grouptailrare:
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -1824,8 +1824,8 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F2
 	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -1836,8 +1836,8 @@ grouptailrare:
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x4e218847 // frintn v7.4s, v2.4s
 	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -1862,10 +1862,10 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -1925,10 +1925,10 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -1992,59 +1992,59 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeUint8F16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
-	// per group: V26 scale, V25 recip
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
+	// per group: V11 scale, V10 recip
 	// vector registers in use at once: 14
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	FMOVS least+32(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
-	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
-	WORD $0x2e21281d // sqxtun v29.8b, v0.8h
-	WORD $0x6e21281d // sqxtun2 v29.16b, v0.8h
-	FMOVS most+36(FP), F28
-	VDUP V28.S[0], V28.S4
-	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
-	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
-	WORD $0x2e21281b // sqxtun v27.8b, v0.8h
-	WORD $0x6e21281b // sqxtun2 v27.16b, v0.8h
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x2e21280e // sqxtun v14.8b, v0.8h
+	WORD $0x6e21280e // sqxtun2 v14.16b, v0.8h
+	FMOVS most+36(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
+	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc06 // fmul v6.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
@@ -2056,8 +2056,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	VUMIN V27.B16, V1.B16, V1.B16
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -2090,31 +2090,31 @@ piece3:
 piece4:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R4
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F4
 	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R4
 	BLT grouptailnarrow
 	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x6e39dc87 // fmul v7.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V7.S4
+	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V7.S4
 	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
@@ -2129,8 +2129,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	VUMIN V27.B16, V1.B16, V1.B16
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -2206,8 +2206,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	VUMIN V27.B16, V1.B16, V1.B16
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -2339,8 +2339,8 @@ lanetailnarrow:
 	BVS lanetailrare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	VUMIN V27.B16, V1.B16, V1.B16
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -2366,14 +2366,14 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -2381,7 +2381,7 @@ grouprare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -2393,7 +2393,7 @@ grouprare:
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -2402,7 +2402,7 @@ grouprare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -2419,14 +2419,14 @@ grouprare:
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -2436,7 +2436,7 @@ grouptailrare:
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -2448,7 +2448,7 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F2
 	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -2459,7 +2459,7 @@ grouptailrare:
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
 	WORD $0x4e218847 // frintn v7.4s, v2.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -2482,12 +2482,12 @@ lanerare:
 	FMOVQ (R2), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -2539,12 +2539,12 @@ lanetailrare:
 	FMOVQ 64(RSP), F2
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -2602,68 +2602,68 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeZeroPointUint8F16NEON(SB), NOSPLIT, $248-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
-	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
+	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
 	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
-	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
-	WORD $0x2e21281d // sqxtun v29.8b, v0.8h
-	WORD $0x6e21281d // sqxtun2 v29.16b, v0.8h
-	FMOVS most+44(FP), F28
-	VDUP V28.S[0], V28.S4
-	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
-	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
-	WORD $0x2e21281b // sqxtun v27.8b, v0.8h
-	WORD $0x6e21281b // sqxtun2 v27.16b, v0.8h
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x2e21280e // sqxtun v14.8b, v0.8h
+	WORD $0x6e21280e // sqxtun2 v14.16b, v0.8h
+	FMOVS most+44(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
+	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	WORD $0x0e614b17 // sqxtn v23.4h, v24.4s
-	WORD $0x4e614b17 // sqxtn2 v23.8h, v24.4s
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
 	FMOVQ 16(R1), F0
 	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc06 // fmul v6.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V6.S4
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -2672,8 +2672,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	VUMIN V27.B16, V1.B16, V1.B16
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -2706,39 +2706,39 @@ piece3:
 piece4:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e39dc22 // fmul v2.4s, v1.4s, v25.4s
-	VFMLS V26.S4, V2.S4, V1.S4
-	VFMLA V25.S4, V1.S4, V2.S4
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e39dc03 // fmul v3.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V3.S4
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F4
 	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x6e39dc87 // fmul v7.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V7.S4
+	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V7.S4
 	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e770c21 // sqadd v1.8h, v1.8h, v23.8h
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
 	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
 	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e770ca5 // sqadd v5.8h, v5.8h, v23.8h
+	WORD $0x4e680ca5 // sqadd v5.8h, v5.8h, v8.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
 	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
@@ -2747,8 +2747,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	VUMIN V27.B16, V1.B16, V1.B16
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -2835,8 +2835,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	VUMIN V27.B16, V1.B16, V1.B16
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -2980,11 +2980,11 @@ piece24:
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	FMOVQ 112(RSP), F8
 	FMOVQ 176(RSP), F9
-	FMOVQ 240(RSP), F12
-	WORD $0x6e29dc4d // fmul v13.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V13.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V13.S4
-	WORD $0x4e21a9a2 // fcvtns v2.4s, v13.4s
+	FMOVQ 240(RSP), F16
+	WORD $0x6e29dc51 // fmul v17.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V17.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V17.S4
+	WORD $0x4e21aa22 // fcvtns v2.4s, v17.4s
 lanetailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
@@ -2994,18 +2994,18 @@ lanetailnarrow:
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
 	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
-	WORD $0x4e61498a // sqxtn2 v10.8h, v12.4s
+	WORD $0x4e614a0a // sqxtn2 v10.8h, v16.4s
 	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
-	WORD $0x4e2df56b // fmax v11.4s, v11.4s, v13.4s
+	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
 	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS lanetailrare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUMAX V29.B16, V1.B16, V1.B16
-	VUMIN V27.B16, V1.B16, V1.B16
+	VUMAX V14.B16, V1.B16, V1.B16
+	VUMIN V12.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -3031,13 +3031,13 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
-	WORD $0x4e21db04 // scvtf v4.4s, v24.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -3045,7 +3045,7 @@ grouprare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -3057,7 +3057,7 @@ grouprare:
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -3066,7 +3066,7 @@ grouprare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -3083,13 +3083,13 @@ grouprare:
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
-	WORD $0x4e21db04 // scvtf v4.4s, v24.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
@@ -3099,7 +3099,7 @@ grouptailrare:
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -3111,7 +3111,7 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F2
 	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -3122,7 +3122,7 @@ grouptailrare:
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e3afc42 // fdiv v2.4s, v2.4s, v26.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
 	WORD $0x4e218847 // frintn v7.4s, v2.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -3147,10 +3147,10 @@ lanerare:
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc4 // scvtf v4.4s, v30.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
 	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -3216,10 +3216,10 @@ lanetailrare:
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc4 // scvtf v4.4s, v30.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
 	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e21db85 // scvtf v5.4s, v28.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
 	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
 	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -3289,70 +3289,70 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeMinvalUint8F16NEON(SB), NOSPLIT, $248-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowU8, V0 Narrow16, V26 NarrowU8
-	// per group: V25 scale, V24 recip, V23 minval
+	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowU8, V0 Narrow16, V11 NarrowU8
+	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD minval+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bdd // sqxtn v29.4h, v30.4s
-	WORD $0x4e614bdd // sqxtn2 v29.8h, v30.4s
-	WORD $0x2e212bbc // sqxtun v28.8b, v29.8h
-	WORD $0x6e212bbc // sqxtun2 v28.16b, v29.8h
-	FMOVS most+44(FP), F27
-	VDUP V27.S[0], V27.S4
-	WORD $0x0e614b60 // sqxtn v0.4h, v27.4s
-	WORD $0x4e614b60 // sqxtn2 v0.8h, v27.4s
-	WORD $0x2e21281a // sqxtun v26.8b, v0.8h
-	WORD $0x6e21281a // sqxtun2 v26.16b, v0.8h
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x2e2129cd // sqxtun v13.8b, v14.8h
+	WORD $0x6e2129cd // sqxtun2 v13.16b, v14.8h
+	FMOVS most+44(FP), F12
+	VDUP V12.S[0], V12.S4
+	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
+	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
+	WORD $0x2e21280b // sqxtun v11.8b, v0.8h
+	WORD $0x6e21280b // sqxtun2 v11.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	FMOVQ 16(R1), F0
 	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc06 // fmul v6.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V6.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
 	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
-	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
@@ -3361,8 +3361,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212881 // sqxtun2 v1.16b, v4.8h
-	VUMAX V28.B16, V1.B16, V1.B16
-	VUMIN V26.B16, V1.B16, V1.B16
+	VUMAX V13.B16, V1.B16, V1.B16
+	VUMIN V11.B16, V1.B16, V1.B16
 	FMOVQ F1, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -3395,43 +3395,43 @@ piece3:
 piece4:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e38dc22 // fmul v2.4s, v1.4s, v24.4s
-	VFMLS V25.S4, V2.S4, V1.S4
-	VFMLA V24.S4, V1.S4, V2.S4
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc03 // fmul v3.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V3.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
 	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F4
 	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V5.S4
-	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e38dc87 // fmul v7.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V7.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V7.S4
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V7.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V7.S4
 	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
 	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
-	WORD $0x4e7d0ca5 // sqadd v5.8h, v5.8h, v29.8h
+	WORD $0x4e6e0ca5 // sqadd v5.8h, v5.8h, v14.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
 	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
@@ -3440,8 +3440,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e2128a1 // sqxtun2 v1.16b, v5.8h
-	VUMAX V28.B16, V1.B16, V1.B16
-	VUMIN V26.B16, V1.B16, V1.B16
+	VUMAX V13.B16, V1.B16, V1.B16
+	VUMIN V11.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -3497,7 +3497,7 @@ laneloop:
 	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	FMOVQ 16(R1), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
 	FMOVQ 32(R2), F3
@@ -3519,7 +3519,7 @@ laneloop:
 	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
@@ -3528,8 +3528,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
-	VUMAX V28.B16, V1.B16, V1.B16
-	VUMIN V26.B16, V1.B16, V1.B16
+	VUMAX V13.B16, V1.B16, V1.B16
+	VUMIN V11.B16, V1.B16, V1.B16
 	FMOVQ F1, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -3685,10 +3685,10 @@ piece24:
 lanetailnarrow:
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
 	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
-	WORD $0x4e7d0c63 // sqadd v3.8h, v3.8h, v29.8h
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
 	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
@@ -3697,8 +3697,8 @@ lanetailnarrow:
 	BVS lanetailrare
 	WORD $0x2e212821 // sqxtun v1.8b, v1.8h
 	WORD $0x6e212861 // sqxtun2 v1.16b, v3.8h
-	VUMAX V28.B16, V1.B16, V1.B16
-	VUMIN V26.B16, V1.B16, V1.B16
+	VUMAX V13.B16, V1.B16, V1.B16
+	VUMIN V11.B16, V1.B16, V1.B16
 	FMOVQ F1, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -3724,13 +3724,13 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -3738,8 +3738,8 @@ grouprare:
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	VAND V2.B16, V1.B16, V1.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -3751,8 +3751,8 @@ grouprare:
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x4e218846 // frintn v6.4s, v2.4s
 	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -3761,8 +3761,8 @@ grouprare:
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VAND V6.B16, V2.B16, V2.B16
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218806 // frintn v6.4s, v0.4s
 	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
 	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
@@ -3779,13 +3779,13 @@ grouprare:
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -3795,8 +3795,8 @@ grouptailrare:
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218802 // frintn v2.4s, v0.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
@@ -3808,8 +3808,8 @@ grouptailrare:
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F2
 	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -3820,8 +3820,8 @@ grouptailrare:
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e39fc42 // fdiv v2.4s, v2.4s, v25.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
 	WORD $0x4e218847 // frintn v7.4s, v2.4s
 	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
 	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
@@ -3846,10 +3846,10 @@ lanerare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
@@ -3909,10 +3909,10 @@ lanetailrare:
 	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218822 // frintn v2.4s, v1.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
-	WORD $0x4e21db65 // scvtf v5.4s, v27.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
 	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
 	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s

@@ -8,57 +8,57 @@
 
 TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
-	// per group: V26 scale, V25 recip
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V10 recip
 	// vector registers in use at once: 14
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	FMOVS least+32(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
-	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
-	WORD $0x0e21481d // sqxtn v29.8b, v0.8h
-	WORD $0x4e21481d // sqxtn2 v29.16b, v0.8h
-	FMOVS most+36(FP), F28
-	VDUP V28.S[0], V28.S4
-	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
-	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
-	WORD $0x0e21481b // sqxtn v27.8b, v0.8h
-	WORD $0x4e21481b // sqxtn2 v27.16b, v0.8h
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
+	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
+	FMOVS most+36(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
+	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVQ 16(R1), F2
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
 	FMOVQ 32(R1), F2
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V4.S4
+	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVQ 48(R1), F5
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
@@ -70,8 +70,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -107,30 +107,30 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	CMP $5, R4
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F2
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	FMOVQ 64(RSP), F4
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	CMP $13, R4
 	BLT grouptailnarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V7.S4
+	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V7.S4
 	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
@@ -145,8 +145,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -220,8 +220,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -355,8 +355,8 @@ lanetailnarrow:
 	BVS lanetailrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -381,14 +381,14 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -396,7 +396,7 @@ grouprare:
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
 	FMOVQ 16(R1), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -407,7 +407,7 @@ grouprare:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	FMOVQ 32(R1), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -416,7 +416,7 @@ grouprare:
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
 	FMOVQ 48(R1), F5
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -432,14 +432,14 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -449,7 +449,7 @@ grouptailrare:
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -460,7 +460,7 @@ grouptailrare:
 	CMP $9, R4
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F5
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -471,7 +471,7 @@ grouptailrare:
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
 	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
@@ -493,12 +493,12 @@ lanerare:
 	FMOVQ (R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -548,12 +548,12 @@ lanetailrare:
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -610,66 +610,66 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowS8, V0 Narrow16, V27 NarrowS8
-	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
 	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
-	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
-	WORD $0x0e21481d // sqxtn v29.8b, v0.8h
-	WORD $0x4e21481d // sqxtn2 v29.16b, v0.8h
-	FMOVS most+44(FP), F28
-	VDUP V28.S[0], V28.S4
-	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
-	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
-	WORD $0x0e21481b // sqxtn v27.8b, v0.8h
-	WORD $0x4e21481b // sqxtn2 v27.16b, v0.8h
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
+	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
+	FMOVS most+44(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
+	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	WORD $0x0e614b17 // sqxtn v23.4h, v24.4s
-	WORD $0x4e614b17 // sqxtn2 v23.8h, v24.4s
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVQ 16(R1), F2
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
 	FMOVQ 32(R1), F2
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V4.S4
+	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVQ 48(R1), F5
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e770c42 // sqadd v2.8h, v2.8h, v23.8h
+	WORD $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
@@ -678,8 +678,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -715,38 +715,38 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F2
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	FMOVQ 64(RSP), F4
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V7.S4
+	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V7.S4
 	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
@@ -755,8 +755,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -841,8 +841,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -988,11 +988,11 @@ piece24:
 	FMOVQ 80(RSP), F5
 	FMOVQ 144(RSP), F8
 	FMOVQ 208(RSP), F11
-	FMOVQ 272(RSP), F12
-	WORD $0x6e2bdcad // fmul v13.4s, v5.4s, v11.4s
-	VFMLS V8.S4, V13.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V13.S4
-	WORD $0x4e21a9a5 // fcvtns v5.4s, v13.4s
+	FMOVQ 272(RSP), F16
+	WORD $0x6e2bdcb1 // fmul v17.4s, v5.4s, v11.4s
+	VFMLS V8.S4, V17.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V17.S4
+	WORD $0x4e21aa25 // fcvtns v5.4s, v17.4s
 lanetailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
@@ -1002,18 +1002,18 @@ lanetailnarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
 	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
+	WORD $0x4e614a09 // sqxtn2 v9.8h, v16.4s
 	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
 	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanetailrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3d6400 // smax v0.16b, v0.16b, v29.16b
-	WORD $0x4e3b6c00 // smin v0.16b, v0.16b, v27.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	WORD $0x4e2c6c00 // smin v0.16b, v0.16b, v12.16b
 	FMOVQ F0, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -1038,13 +1038,13 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
+	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -1052,7 +1052,7 @@ grouprare:
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
 	FMOVQ 16(R1), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -1063,7 +1063,7 @@ grouprare:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	FMOVQ 32(R1), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -1072,7 +1072,7 @@ grouprare:
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
 	FMOVQ 48(R1), F5
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -1088,13 +1088,13 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
+	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -1104,7 +1104,7 @@ grouptailrare:
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -1115,7 +1115,7 @@ grouptailrare:
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F5
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -1126,7 +1126,7 @@ grouptailrare:
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
 	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
@@ -1150,10 +1150,10 @@ lanerare:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -1217,10 +1217,10 @@ lanetailrare:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -1289,68 +1289,68 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowS8, V0 Narrow16, V26 NarrowS8
-	// per group: V25 scale, V24 recip, V23 minval
+	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
+	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD minval+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bdd // sqxtn v29.4h, v30.4s
-	WORD $0x4e614bdd // sqxtn2 v29.8h, v30.4s
-	WORD $0x0e214bbc // sqxtn v28.8b, v29.8h
-	WORD $0x4e214bbc // sqxtn2 v28.16b, v29.8h
-	FMOVS most+44(FP), F27
-	VDUP V27.S[0], V27.S4
-	WORD $0x0e614b60 // sqxtn v0.4h, v27.4s
-	WORD $0x4e614b60 // sqxtn2 v0.8h, v27.4s
-	WORD $0x0e21481a // sqxtn v26.8b, v0.8h
-	WORD $0x4e21481a // sqxtn2 v26.16b, v0.8h
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e2149cd // sqxtn v13.8b, v14.8h
+	WORD $0x4e2149cd // sqxtn2 v13.16b, v14.8h
+	FMOVS most+44(FP), F12
+	VDUP V12.S[0], V12.S4
+	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
+	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
+	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
+	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVQ 16(R1), F2
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
 	FMOVQ 32(R1), F2
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc44 // fmul v4.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V4.S4
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVQ 48(R1), F5
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V5.S4
-	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
@@ -1359,8 +1359,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
 	FMOVQ F0, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -1396,42 +1396,42 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F2
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	FMOVQ 64(RSP), F4
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e38dcc7 // fmul v7.4s, v6.4s, v24.4s
-	VFMLS V25.S4, V7.S4, V6.S4
-	VFMLA V24.S4, V6.S4, V7.S4
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
+	VFMLS V10.S4, V7.S4, V6.S4
+	VFMLA V9.S4, V6.S4, V7.S4
 	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
@@ -1440,8 +1440,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214880 // sqxtn2 v0.16b, v4.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
 	FMOVQ F0, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -1496,7 +1496,7 @@ laneloop:
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
 	FMOVQ 32(R1), F1
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F4
@@ -1517,7 +1517,7 @@ laneloop:
 	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
@@ -1526,8 +1526,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
 	FMOVQ F0, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -1685,10 +1685,10 @@ piece24:
 lanetailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
@@ -1697,8 +1697,8 @@ lanetailnarrow:
 	BVS lanetailrare
 	WORD $0x0e214800 // sqxtn v0.8b, v0.8h
 	WORD $0x4e214840 // sqxtn2 v0.16b, v2.8h
-	WORD $0x4e3c6400 // smax v0.16b, v0.16b, v28.16b
-	WORD $0x4e3a6c00 // smin v0.16b, v0.16b, v26.16b
+	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
+	WORD $0x4e2b6c00 // smin v0.16b, v0.16b, v11.16b
 	FMOVQ F0, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -1723,13 +1723,13 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -1737,8 +1737,8 @@ grouprare:
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
 	FMOVQ 16(R1), F1
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -1749,8 +1749,8 @@ grouprare:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	FMOVQ 32(R1), F1
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -1759,8 +1759,8 @@ grouprare:
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
 	FMOVQ 48(R1), F5
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -1776,13 +1776,13 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 32(RSP), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -1792,8 +1792,8 @@ grouptailrare:
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -1804,8 +1804,8 @@ grouptailrare:
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F5
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -1816,8 +1816,8 @@ grouptailrare:
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
@@ -1841,10 +1841,10 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -1902,10 +1902,10 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -1968,57 +1968,57 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $216-64
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
-	// per group: V26 scale, V25 recip
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
+	// per group: V11 scale, V10 recip
 	// vector registers in use at once: 14
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	FMOVS least+32(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
-	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
-	WORD $0x2e21281d // sqxtun v29.8b, v0.8h
-	WORD $0x6e21281d // sqxtun2 v29.16b, v0.8h
-	FMOVS most+36(FP), F28
-	VDUP V28.S[0], V28.S4
-	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
-	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
-	WORD $0x2e21281b // sqxtun v27.8b, v0.8h
-	WORD $0x6e21281b // sqxtun2 v27.16b, v0.8h
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x2e21280e // sqxtun v14.8b, v0.8h
+	WORD $0x6e21280e // sqxtun2 v14.16b, v0.8h
+	FMOVS most+36(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
+	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
 	MOVD R6, R4
 	CMP $16, R4
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVQ 16(R1), F2
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
 	FMOVQ 32(R1), F2
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V4.S4
+	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVQ 48(R1), F5
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
@@ -2030,8 +2030,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -2067,30 +2067,30 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	CMP $5, R4
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F2
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	FMOVQ 64(RSP), F4
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	CMP $13, R4
 	BLT grouptailnarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V7.S4
+	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V7.S4
 	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
@@ -2105,8 +2105,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -2180,8 +2180,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -2315,8 +2315,8 @@ lanetailnarrow:
 	BVS lanetailrare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -2341,14 +2341,14 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -2356,7 +2356,7 @@ grouprare:
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
 	FMOVQ 16(R1), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -2367,7 +2367,7 @@ grouprare:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	FMOVQ 32(R1), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -2376,7 +2376,7 @@ grouprare:
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
 	FMOVQ 48(R1), F5
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -2392,14 +2392,14 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -2409,7 +2409,7 @@ grouptailrare:
 	CMP $5, R4
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -2420,7 +2420,7 @@ grouptailrare:
 	CMP $9, R4
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F5
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -2431,7 +2431,7 @@ grouptailrare:
 	CMP $13, R4
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
 	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
@@ -2453,12 +2453,12 @@ lanerare:
 	FMOVQ (R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -2508,12 +2508,12 @@ lanetailrare:
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -2570,66 +2570,66 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V28 most, V0 Narrow16, V29 NarrowU8, V0 Narrow16, V27 NarrowU8
-	// per group: V26 scale, V25 recip, V24 zeroPoint, V23 Narrow16
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
+	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
 	// vector registers in use at once: 18
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD zeroPoint+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bc0 // sqxtn v0.4h, v30.4s
-	WORD $0x4e614bc0 // sqxtn2 v0.8h, v30.4s
-	WORD $0x2e21281d // sqxtun v29.8b, v0.8h
-	WORD $0x6e21281d // sqxtun2 v29.16b, v0.8h
-	FMOVS most+44(FP), F28
-	VDUP V28.S[0], V28.S4
-	WORD $0x0e614b80 // sqxtn v0.4h, v28.4s
-	WORD $0x4e614b80 // sqxtn2 v0.8h, v28.4s
-	WORD $0x2e21281b // sqxtun v27.8b, v0.8h
-	WORD $0x6e21281b // sqxtun2 v27.16b, v0.8h
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x2e21280e // sqxtun v14.8b, v0.8h
+	WORD $0x6e21280e // sqxtun2 v14.16b, v0.8h
+	FMOVS most+44(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x2e21280c // sqxtun v12.8b, v0.8h
+	WORD $0x6e21280c // sqxtun2 v12.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V26.S4]
-	VLD1R (R3), [V25.S4]
-	VLD1R (R4), [V24.S4]
-	WORD $0x0e614b17 // sqxtn v23.4h, v24.4s
-	WORD $0x4e614b17 // sqxtn2 v23.8h, v24.4s
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVQ 16(R1), F2
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
 	FMOVQ 32(R1), F2
-	WORD $0x6e39dc44 // fmul v4.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V4.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V4.S4
+	WORD $0x6e2adc44 // fmul v4.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V4.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVQ 48(R1), F5
-	WORD $0x6e39dca6 // fmul v6.4s, v5.4s, v25.4s
-	VFMLS V26.S4, V6.S4, V5.S4
-	VFMLA V25.S4, V5.S4, V6.S4
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e770c42 // sqadd v2.8h, v2.8h, v23.8h
+	WORD $0x4e680c42 // sqadd v2.8h, v2.8h, v8.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
@@ -2638,8 +2638,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -2675,38 +2675,38 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e39dc01 // fmul v1.4s, v0.4s, v25.4s
-	VFMLS V26.S4, V1.S4, V0.S4
-	VFMLA V25.S4, V0.S4, V1.S4
+	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V1.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F2
-	WORD $0x6e39dc43 // fmul v3.4s, v2.4s, v25.4s
-	VFMLS V26.S4, V3.S4, V2.S4
-	VFMLA V25.S4, V2.S4, V3.S4
+	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V2.S4
+	VFMLA V10.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	FMOVQ 64(RSP), F4
-	WORD $0x6e39dc85 // fmul v5.4s, v4.4s, v25.4s
-	VFMLS V26.S4, V5.S4, V4.S4
-	VFMLA V25.S4, V4.S4, V5.S4
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x6e39dcc7 // fmul v7.4s, v6.4s, v25.4s
-	VFMLS V26.S4, V7.S4, V6.S4
-	VFMLA V25.S4, V6.S4, V7.S4
+	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V7.S4
 	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e770c00 // sqadd v0.8h, v0.8h, v23.8h
+	WORD $0x4e680c00 // sqadd v0.8h, v0.8h, v8.8h
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e770c84 // sqadd v4.8h, v4.8h, v23.8h
+	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
@@ -2715,8 +2715,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -2801,8 +2801,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -2948,11 +2948,11 @@ piece24:
 	FMOVQ 80(RSP), F5
 	FMOVQ 144(RSP), F8
 	FMOVQ 208(RSP), F11
-	FMOVQ 272(RSP), F12
-	WORD $0x6e2bdcad // fmul v13.4s, v5.4s, v11.4s
-	VFMLS V8.S4, V13.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V13.S4
-	WORD $0x4e21a9a5 // fcvtns v5.4s, v13.4s
+	FMOVQ 272(RSP), F16
+	WORD $0x6e2bdcb1 // fmul v17.4s, v5.4s, v11.4s
+	VFMLS V8.S4, V17.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V17.S4
+	WORD $0x4e21aa25 // fcvtns v5.4s, v17.4s
 lanetailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
@@ -2962,18 +2962,18 @@ lanetailnarrow:
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
 	WORD $0x0e614929 // sqxtn v9.4h, v9.4s
-	WORD $0x4e614989 // sqxtn2 v9.8h, v12.4s
+	WORD $0x4e614a09 // sqxtn2 v9.8h, v16.4s
 	WORD $0x4e690c42 // sqadd v2.8h, v2.8h, v9.8h
 	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4e2df54a // fmax v10.4s, v10.4s, v13.4s
+	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
 	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanetailrare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V29.B16, V0.B16, V0.B16
-	VUMIN V27.B16, V0.B16, V0.B16
+	VUMAX V14.B16, V0.B16, V0.B16
+	VUMIN V12.B16, V0.B16, V0.B16
 	FMOVQ F0, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -2998,13 +2998,13 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
+	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -3012,7 +3012,7 @@ grouprare:
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
 	FMOVQ 16(R1), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -3023,7 +3023,7 @@ grouprare:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	FMOVQ 32(R1), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -3032,7 +3032,7 @@ grouprare:
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
 	FMOVQ 48(R1), F5
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -3048,13 +3048,13 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 32(RSP), F0
-	WORD $0x6e3afc00 // fdiv v0.4s, v0.4s, v26.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
-	WORD $0x4e21db03 // scvtf v3.4s, v24.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
+	WORD $0x4e21d923 // scvtf v3.4s, v9.4s
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
@@ -3064,7 +3064,7 @@ grouptailrare:
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
-	WORD $0x6e3afc21 // fdiv v1.4s, v1.4s, v26.4s
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -3075,7 +3075,7 @@ grouptailrare:
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F5
-	WORD $0x6e3afca5 // fdiv v5.4s, v5.4s, v26.4s
+	WORD $0x6e2bfca5 // fdiv v5.4s, v5.4s, v11.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -3086,7 +3086,7 @@ grouptailrare:
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x6e3afcc6 // fdiv v6.4s, v6.4s, v26.4s
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e22f4e7 // fmax v7.4s, v7.4s, v2.4s
 	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
@@ -3110,10 +3110,10 @@ lanerare:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -3177,10 +3177,10 @@ lanetailrare:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc3 // scvtf v3.4s, v30.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
 	WORD $0x4ea2d464 // fsub v4.4s, v3.4s, v2.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4e21db84 // scvtf v4.4s, v28.4s
+	WORD $0x4e21d9a4 // scvtf v4.4s, v13.4s
 	WORD $0x4ea2d485 // fsub v5.4s, v4.4s, v2.4s
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -3249,68 +3249,68 @@ lanetailrarenarrow:
 
 TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $280-72
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
-	// per call: V30 least, V27 most, V29 Narrow16, V28 NarrowU8, V0 Narrow16, V26 NarrowU8
-	// per group: V25 scale, V24 recip, V23 minval
+	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowU8, V0 Narrow16, V11 NarrowU8
+	// per group: V10 scale, V9 recip, V8 minval
 	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
 	MOVD minval+32(FP), R4
-	FMOVS least+40(FP), F30
-	VDUP V30.S[0], V30.S4
-	WORD $0x0e614bdd // sqxtn v29.4h, v30.4s
-	WORD $0x4e614bdd // sqxtn2 v29.8h, v30.4s
-	WORD $0x2e212bbc // sqxtun v28.8b, v29.8h
-	WORD $0x6e212bbc // sqxtun2 v28.16b, v29.8h
-	FMOVS most+44(FP), F27
-	VDUP V27.S[0], V27.S4
-	WORD $0x0e614b60 // sqxtn v0.4h, v27.4s
-	WORD $0x4e614b60 // sqxtn2 v0.8h, v27.4s
-	WORD $0x2e21281a // sqxtun v26.8b, v0.8h
-	WORD $0x6e21281a // sqxtun2 v26.16b, v0.8h
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x2e2129cd // sqxtun v13.8b, v14.8h
+	WORD $0x6e2129cd // sqxtun2 v13.16b, v14.8h
+	FMOVS most+44(FP), F12
+	VDUP V12.S[0], V12.S4
+	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
+	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
+	WORD $0x2e21280b // sqxtun v11.8b, v0.8h
+	WORD $0x6e21280b // sqxtun2 v11.16b, v0.8h
 	MOVD groups+48(FP), R6
 	MOVD length+56(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
-	VLD1R (R2), [V25.S4]
-	VLD1R (R3), [V24.S4]
-	VLD1R (R4), [V23.S4]
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
 	MOVD R7, R5
 	CMP $16, R5
 	BLT grouptail
 grouploop:
 	FMOVQ (R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	FMOVQ 16(R1), F2
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
 	FMOVQ 32(R1), F2
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc44 // fmul v4.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V4.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V4.S4
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc44 // fmul v4.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V4.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V4.S4
 	WORD $0x4e21a882 // fcvtns v2.4s, v4.4s
 	FMOVQ 48(R1), F5
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e38dca6 // fmul v6.4s, v5.4s, v24.4s
-	VFMLS V25.S4, V6.S4, V5.S4
-	VFMLA V24.S4, V5.S4, V6.S4
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
 	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
@@ -3319,8 +3319,8 @@ grouploop:
 	BVS grouprare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
 	FMOVQ F0, (R0)
 groupback:
 	ADD $16, R0, R0
@@ -3356,42 +3356,42 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 32(RSP), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e38dc01 // fmul v1.4s, v0.4s, v24.4s
-	VFMLS V25.S4, V1.S4, V0.S4
-	VFMLA V24.S4, V0.S4, V1.S4
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V1.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 	WORD $0x4e21a820 // fcvtns v0.4s, v1.4s
 	CMP $5, R5
 	BLT grouptailnarrow
 	FMOVQ 48(RSP), F2
-	WORD $0x4eb7d442 // fsub v2.4s, v2.4s, v23.4s
-	WORD $0x6e38dc43 // fmul v3.4s, v2.4s, v24.4s
-	VFMLS V25.S4, V3.S4, V2.S4
-	VFMLA V24.S4, V2.S4, V3.S4
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e29dc43 // fmul v3.4s, v2.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	WORD $0x4e21a862 // fcvtns v2.4s, v3.4s
 	CMP $9, R5
 	BLT grouptailnarrow
 	FMOVQ 64(RSP), F4
-	WORD $0x4eb7d484 // fsub v4.4s, v4.4s, v23.4s
-	WORD $0x6e38dc85 // fmul v5.4s, v4.4s, v24.4s
-	VFMLS V25.S4, V5.S4, V4.S4
-	VFMLA V24.S4, V4.S4, V5.S4
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
 	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
 	CMP $13, R5
 	BLT grouptailnarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e38dcc7 // fmul v7.4s, v6.4s, v24.4s
-	VFMLS V25.S4, V7.S4, V6.S4
-	VFMLA V24.S4, V6.S4, V7.S4
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
+	VFMLS V10.S4, V7.S4, V6.S4
+	VFMLA V9.S4, V6.S4, V7.S4
 	WORD $0x4e21a8e6 // fcvtns v6.4s, v7.4s
 grouptailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614840 // sqxtn2 v0.8h, v2.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
-	WORD $0x4e7d0c84 // sqadd v4.8h, v4.8h, v29.8h
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
 	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
@@ -3400,8 +3400,8 @@ grouptailnarrow:
 	BVS grouptailrare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212880 // sqxtun2 v0.16b, v4.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
 	FMOVQ F0, 16(RSP)
 grouptailback:
 	ADD $16, RSP, R16
@@ -3456,7 +3456,7 @@ laneloop:
 	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
 	FMOVQ 32(R1), F1
 	FMOVQ 32(R2), F2
 	FMOVQ 32(R3), F4
@@ -3477,7 +3477,7 @@ laneloop:
 	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
 	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
 	WORD $0x4e614841 // sqxtn2 v1.8h, v2.4s
-	WORD $0x4e7d0c21 // sqadd v1.8h, v1.8h, v29.8h
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
@@ -3486,8 +3486,8 @@ laneloop:
 	BVS lanerare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
 	FMOVQ F0, (R0)
 laneback:
 	ADD $16, R0, R0
@@ -3645,10 +3645,10 @@ piece24:
 lanetailnarrow:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
-	WORD $0x4e7d0c00 // sqadd v0.8h, v0.8h, v29.8h
+	WORD $0x4e6e0c00 // sqadd v0.8h, v0.8h, v14.8h
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e614882 // sqxtn2 v2.8h, v4.4s
-	WORD $0x4e7d0c42 // sqadd v2.8h, v2.8h, v29.8h
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
@@ -3657,8 +3657,8 @@ lanetailnarrow:
 	BVS lanetailrare
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMAX V28.B16, V0.B16, V0.B16
-	VUMIN V26.B16, V0.B16, V0.B16
+	VUMAX V13.B16, V0.B16, V0.B16
+	VUMIN V11.B16, V0.B16, V0.B16
 	FMOVQ F0, 16(RSP)
 lanetailback:
 	ADD $16, RSP, R16
@@ -3683,13 +3683,13 @@ laneend:
 	RET
 grouprare:
 	FMOVQ (R1), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -3697,8 +3697,8 @@ grouprare:
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	VAND V1.B16, V0.B16, V0.B16
 	FMOVQ 16(R1), F1
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -3709,8 +3709,8 @@ grouprare:
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e614820 // sqxtn2 v0.8h, v1.4s
 	FMOVQ 32(R1), F1
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -3719,8 +3719,8 @@ grouprare:
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	VAND V5.B16, V1.B16, V1.B16
 	FMOVQ 48(R1), F5
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -3736,13 +3736,13 @@ grouprare:
 	B groupback
 grouptailrare:
 	FMOVQ 32(RSP), F0
-	WORD $0x4eb7d400 // fsub v0.4s, v0.4s, v23.4s
-	WORD $0x6e39fc00 // fdiv v0.4s, v0.4s, v25.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -3752,8 +3752,8 @@ grouptailrare:
 	CMP $5, R5
 	BLT grouptailrarenarrow
 	FMOVQ 48(RSP), F1
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e39fc21 // fdiv v1.4s, v1.4s, v25.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
 	WORD $0x4e218825 // frintn v5.4s, v1.4s
 	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
 	WORD $0x4ea4f4a5 // fmin v5.4s, v5.4s, v4.4s
@@ -3764,8 +3764,8 @@ grouptailrare:
 	CMP $9, R5
 	BLT grouptailrarenarrow
 	FMOVQ 64(RSP), F5
-	WORD $0x4eb7d4a5 // fsub v5.4s, v5.4s, v23.4s
-	WORD $0x6e39fca5 // fdiv v5.4s, v5.4s, v25.4s
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e2afca5 // fdiv v5.4s, v5.4s, v10.4s
 	WORD $0x4e2188a6 // frintn v6.4s, v5.4s
 	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
 	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
@@ -3776,8 +3776,8 @@ grouptailrare:
 	CMP $13, R5
 	BLT grouptailrarenarrow
 	FMOVQ 80(RSP), F6
-	WORD $0x4eb7d4c6 // fsub v6.4s, v6.4s, v23.4s
-	WORD $0x6e39fcc6 // fdiv v6.4s, v6.4s, v25.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
 	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
 	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
 	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
@@ -3801,10 +3801,10 @@ lanerare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
@@ -3862,10 +3862,10 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218801 // frintn v1.4s, v0.4s
-	WORD $0x4e21dbc2 // scvtf v2.4s, v30.4s
+	WORD $0x4e21d9e2 // scvtf v2.4s, v15.4s
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e21db64 // scvtf v4.4s, v27.4s
+	WORD $0x4e21d984 // scvtf v4.4s, v12.4s
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
