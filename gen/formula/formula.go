@@ -20,6 +20,7 @@ func All() []*ir.Kernel {
 		ks = append(ks, backward(t)...)
 	}
 	ks = append(ks, convert()...)
+	ks = append(ks, pack()...)
 	for _, k := range ks {
 		k.Large = true
 	}
@@ -31,8 +32,8 @@ func All() []*ir.Kernel {
 
 // Kinds of variants.
 var (
-	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes.",
-		Choices: []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed"}, Names: []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed"}}
+	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
+		Choices: []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed", "Packed4", "Packed2"}, Names: []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed", "Packed4", "Packed2"}}
 	Masks = &ir.Kind{Type: "Mask", Doc: "Mask is how a kernel says what was clipped.",
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",

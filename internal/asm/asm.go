@@ -42,7 +42,7 @@ const (
 	NonTemporal
 )
 
-// Code is what a quantizer writes.
+// Code is what a quantizer writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.
 type Code uint8
 
 // Choices of Code.
@@ -53,6 +53,8 @@ const (
 	E5M2
 	E2M1
 	E2M1Packed
+	Packed4
+	Packed2
 )
 
 // Mask is how a kernel says what was clipped.

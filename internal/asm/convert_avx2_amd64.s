@@ -2796,7 +2796,8 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, MMX+
 TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8, Y8 table, Y7 0x10011001
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8, Y8 0xf0f0f0f, Y7 0x10011001
+	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -2807,8 +2808,8 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
 	VBROADCASTSS constantsAVX2<>+136(SB), Y11
 	VBROADCASTSS constantsAVX2<>+140(SB), Y10
 	VBROADCASTSS constantsAVX2<>+144(SB), Y9
-	VMOVUPS      constantsAVX2<>+84(SB), Y8
-	VBROADCASTSS constantsAVX2<>+148(SB), Y7
+	VBROADCASTSS constantsAVX2<>+148(SB), Y8
+	VBROADCASTSS constantsAVX2<>+152(SB), Y7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -2881,9 +2882,11 @@ laneloop:
 	VPAND      Y9, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    constantsAVX2<>+84(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y8, Y4
-	VPMADDUBSW Y7, Y4, Y0
+	VPERMD     Y4, Y1, Y4
+	VPAND      Y8, Y4, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (DI)
@@ -3054,9 +3057,11 @@ piece5:
 lanetailnarrow:
 	VPACKSSDW  Y0, Y4, Y4
 	VPACKSSDW  Y2, Y1, Y1
+	VMOVUPS    constantsAVX2<>+84(SB), Y0
 	VPACKUSWB  Y1, Y4, Y4
-	VPERMD     Y4, Y8, Y4
-	VPMADDUBSW Y7, Y4, Y0
+	VPERMD     Y4, Y0, Y4
+	VPAND      Y8, Y4, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SP)
@@ -3191,9 +3196,11 @@ lanestream:
 	VPAND      Y9, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    constantsAVX2<>+84(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y8, Y4
-	VPMADDUBSW Y7, Y4, Y0
+	VPERMD     Y4, Y1, Y4
+	VPAND      Y8, Y4, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVNTPS   X0, (DI)
@@ -3275,9 +3282,11 @@ lanerare:
 	VPAND      Y9, Y4, Y4
 	VPOR       Y4, Y3, Y3
 	VPACKSSDW  Y3, Y2, Y2
+	VMOVUPS    constantsAVX2<>+84(SB), Y0
 	VPACKUSWB  Y2, Y1, Y1
-	VPERMD     Y1, Y8, Y1
-	VPMADDUBSW Y7, Y1, Y0
+	VPERMD     Y1, Y0, Y1
+	VPAND      Y8, Y1, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (DI)
@@ -3362,9 +3371,11 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW  Y2, Y1, Y1
 	VPACKSSDW  Y4, Y3, Y3
+	VMOVUPS    constantsAVX2<>+84(SB), Y0
 	VPACKUSWB  Y3, Y1, Y1
-	VPERMD     Y1, Y8, Y1
-	VPMADDUBSW Y7, Y1, Y0
+	VPERMD     Y1, Y0, Y1
+	VPAND      Y8, Y1, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SP)
@@ -3407,5 +3418,6 @@ DATA constantsAVX2<>+132(SB)/4, $0x3f800000
 DATA constantsAVX2<>+136(SB)/4, $0x0b000000
 DATA constantsAVX2<>+140(SB)/4, $0x000000fe
 DATA constantsAVX2<>+144(SB)/4, $0x00000008
-DATA constantsAVX2<>+148(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $152
+DATA constantsAVX2<>+148(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+152(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $156

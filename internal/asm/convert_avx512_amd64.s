@@ -713,39 +713,36 @@ lanestream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 table
+	// per call: Z31 table, Z30 0x10000001
 	// vector registers in use at once: 3
-	MOVQ    y+0(FP), DI
-	MOVQ    x+8(FP), SI
-	VMOVUPS constantsAVX512<>+96(SB), Z31
-	MOVQ    n+16(FP), DX
-	CMPQ    DX, $+64
-	JLT     lanetail
-	MOVQ    ahead+24(FP), CX
-	CMPQ    CX, $+1
-	JGT     lanestream
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VMOVUPS      constantsAVX512<>+96(SB), Z31
+	VBROADCASTSS constantsAVX512<>+160(SB), Z30
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
 	VPMOVZXBQ (SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   Z1, (DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMOVUPS   Z0, (DI)
 	VPMOVZXBQ 8(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMOVUPS   Z0, 64(DI)
 	VPMOVZXBQ 16(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMOVUPS   Z0, 128(DI)
 	VPMOVZXBQ 24(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMOVUPS   Z0, 192(DI)
 	ADDQ      $+256, DI
 	ADDQ      $+32, SI
 	SUBQ      $+64, DX
@@ -764,10 +761,9 @@ lanetail:
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K6
 	VPMOVZXBQ.Z (SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
+	VMOVUPS     Z0, K7, (DI)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
 	LEAQ        1(DX), CX
@@ -777,11 +773,10 @@ lanetail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x08, K6, K6
 	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z1, K6, 64(DI)
+	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        DX, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(DX), CX
@@ -791,11 +786,10 @@ lanetail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x10, K6, K6
 	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z1, K6, 128(DI)
+	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        DX, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(DX), CX
@@ -805,11 +799,10 @@ lanetail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x18, K6, K6
 	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z1, K6, 192(DI)
+	VMOVUPS     Z0, K6, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -826,25 +819,21 @@ fence:
 lanestream:
 	PREFETCHT0 (SI)(CX*1)
 	VPMOVZXBQ  (SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMOVNTPS   Z1, (DI)
+	VPMULUDQ   Z30, Z0, Z0
+	VPERMPS    Z31, Z0, Z0
+	VMOVNTPS   Z0, (DI)
 	VPMOVZXBQ  8(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMOVNTPS   Z1, 64(DI)
+	VPMULUDQ   Z30, Z0, Z0
+	VPERMPS    Z31, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
 	VPMOVZXBQ  16(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMOVNTPS   Z1, 128(DI)
+	VPMULUDQ   Z30, Z0, Z0
+	VPERMPS    Z31, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
 	VPMOVZXBQ  24(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMOVNTPS   Z1, 192(DI)
+	VPMULUDQ   Z30, Z0, Z0
+	VPERMPS    Z31, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
 	ADDQ       $+256, DI
 	ADDQ       $+32, SI
 	SUBQ       $+64, DX
@@ -861,13 +850,13 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z30
-	VBROADCASTSS constantsAVX512<>+164(SB), Z29
-	VBROADCASTSS constantsAVX512<>+168(SB), Z28
-	VBROADCASTSS constantsAVX512<>+172(SB), Z27
-	VBROADCASTSS constantsAVX512<>+176(SB), Z26
-	VBROADCASTSS constantsAVX512<>+180(SB), Z25
-	VMOVUPS      constantsAVX512<>+184(SB), Z24
+	VBROADCASTSS constantsAVX512<>+164(SB), Z30
+	VBROADCASTSS constantsAVX512<>+168(SB), Z29
+	VBROADCASTSS constantsAVX512<>+172(SB), Z28
+	VBROADCASTSS constantsAVX512<>+176(SB), Z27
+	VBROADCASTSS constantsAVX512<>+180(SB), Z26
+	VBROADCASTSS constantsAVX512<>+184(SB), Z25
+	VMOVUPS      constantsAVX512<>+188(SB), Z24
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1129,7 +1118,7 @@ lanerare:
 	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBROADCASTSS constantsAVX512<>+252(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z25, Z2, Z1
 	VMOVUPS      64(SI), Z2
@@ -1198,7 +1187,7 @@ lanetailrare:
 	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBROADCASTSS constantsAVX512<>+252(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z25, Z2, Z1
 	CMPQ         DX, $+17
@@ -1273,13 +1262,13 @@ TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z30
-	VBROADCASTSS constantsAVX512<>+252(SB), Z29
-	VBROADCASTSS constantsAVX512<>+168(SB), Z28
-	VBROADCASTSS constantsAVX512<>+256(SB), Z27
-	VBROADCASTSS constantsAVX512<>+260(SB), Z26
-	VBROADCASTSS constantsAVX512<>+180(SB), Z25
-	VMOVUPS      constantsAVX512<>+184(SB), Z24
+	VBROADCASTSS constantsAVX512<>+164(SB), Z30
+	VBROADCASTSS constantsAVX512<>+256(SB), Z29
+	VBROADCASTSS constantsAVX512<>+172(SB), Z28
+	VBROADCASTSS constantsAVX512<>+260(SB), Z27
+	VBROADCASTSS constantsAVX512<>+264(SB), Z26
+	VBROADCASTSS constantsAVX512<>+184(SB), Z25
+	VMOVUPS      constantsAVX512<>+188(SB), Z24
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1541,7 +1530,7 @@ lanerare:
 	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBROADCASTSS constantsAVX512<>+252(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z25, Z2, Z1
 	VMOVUPS      64(SI), Z2
@@ -1610,7 +1599,7 @@ lanetailrare:
 	VPSUBD       Z26, Z1, Z1
 	VPSRLD       $0x18, Z0, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+248(SB), Z0
+	VBROADCASTSS constantsAVX512<>+252(SB), Z0
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VPTERNLOGD   $0xf8, Z25, Z2, Z1
 	CMPQ         DX, $+17
@@ -1680,19 +1669,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
-	// vector registers in use at once: 16
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0xf0f0f0f, Z22 0x10011001
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z31
-	VBROADCASTSS constantsAVX512<>+160(SB), Z30
-	VBROADCASTSS constantsAVX512<>+264(SB), Z29
-	VBROADCASTSS constantsAVX512<>+168(SB), Z28
-	VBROADCASTSS constantsAVX512<>+268(SB), Z27
-	VBROADCASTSS constantsAVX512<>+272(SB), Z26
-	VBROADCASTSS constantsAVX512<>+276(SB), Z25
-	VMOVUPS      constantsAVX512<>+184(SB), Z24
-	VBROADCASTSS constantsAVX512<>+280(SB), Z23
+	VBROADCASTSS constantsAVX512<>+164(SB), Z30
+	VBROADCASTSS constantsAVX512<>+268(SB), Z29
+	VBROADCASTSS constantsAVX512<>+172(SB), Z28
+	VBROADCASTSS constantsAVX512<>+272(SB), Z27
+	VBROADCASTSS constantsAVX512<>+276(SB), Z26
+	VBROADCASTSS constantsAVX512<>+280(SB), Z25
+	VMOVUPS      constantsAVX512<>+188(SB), Z24
+	VBROADCASTSS constantsAVX512<>+284(SB), Z23
+	VBROADCASTSS constantsAVX512<>+288(SB), Z22
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1763,7 +1753,8 @@ laneloop:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
 	VPERMD     Z4, Z24, Z4
-	VPMADDUBSW Z23, Z4, Z0
+	VPANDD     Z23, Z4, Z0
+	VPMADDUBSW Z22, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -1853,8 +1844,9 @@ lanetailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
 	VPERMD     Z4, Z24, Z4
-	VMOVDQU8.Z Z4, K7, Z0
-	VPMADDUBSW Z23, Z0, Z0
+	VPANDD     Z23, Z4, Z0
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z22, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -1942,7 +1934,8 @@ lanestream:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
 	VPERMD     Z4, Z24, Z4
-	VPMADDUBSW Z23, Z4, Z0
+	VPANDD     Z23, Z4, Z0
+	VPMADDUBSW Z22, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (DI)
 	ADDQ       $+32, DI
@@ -2021,7 +2014,8 @@ lanerare:
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
 	VPERMD     Z1, Z24, Z1
-	VPMADDUBSW Z23, Z1, Z0
+	VPANDD     Z23, Z1, Z0
+	VPMADDUBSW Z22, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
@@ -2106,8 +2100,9 @@ lanetailrarenarrow:
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z24, Z1
-	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z23, Z0, Z0
+	VPANDD     Z23, Z1, Z0
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z22, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -2157,35 +2152,37 @@ DATA constantsAVX512<>+144(SB)/4, $0xc0000000
 DATA constantsAVX512<>+148(SB)/4, $0xc0400000
 DATA constantsAVX512<>+152(SB)/4, $0xc0800000
 DATA constantsAVX512<>+156(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+160(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+164(SB)/4, $0x3c800000
-DATA constantsAVX512<>+168(SB)/4, $0x7f800000
-DATA constantsAVX512<>+172(SB)/4, $0x0a000000
-DATA constantsAVX512<>+176(SB)/4, $0x000003c8
-DATA constantsAVX512<>+180(SB)/4, $0x00000080
-DATA constantsAVX512<>+184(SB)/4, $0x00000000
-DATA constantsAVX512<>+188(SB)/4, $0x00000004
-DATA constantsAVX512<>+192(SB)/4, $0x00000008
-DATA constantsAVX512<>+196(SB)/4, $0x0000000c
-DATA constantsAVX512<>+200(SB)/4, $0x00000001
-DATA constantsAVX512<>+204(SB)/4, $0x00000005
-DATA constantsAVX512<>+208(SB)/4, $0x00000009
-DATA constantsAVX512<>+212(SB)/4, $0x0000000d
-DATA constantsAVX512<>+216(SB)/4, $0x00000002
-DATA constantsAVX512<>+220(SB)/4, $0x00000006
-DATA constantsAVX512<>+224(SB)/4, $0x0000000a
-DATA constantsAVX512<>+228(SB)/4, $0x0000000e
-DATA constantsAVX512<>+232(SB)/4, $0x00000003
-DATA constantsAVX512<>+236(SB)/4, $0x00000007
-DATA constantsAVX512<>+240(SB)/4, $0x0000000b
-DATA constantsAVX512<>+244(SB)/4, $0x0000000f
-DATA constantsAVX512<>+248(SB)/4, $0x0000007f
-DATA constantsAVX512<>+252(SB)/4, $0x38800000
-DATA constantsAVX512<>+256(SB)/4, $0x0a800000
-DATA constantsAVX512<>+260(SB)/4, $0x000001c4
-DATA constantsAVX512<>+264(SB)/4, $0x3f800000
-DATA constantsAVX512<>+268(SB)/4, $0x0b000000
-DATA constantsAVX512<>+272(SB)/4, $0x000000fe
-DATA constantsAVX512<>+276(SB)/4, $0x00000008
-DATA constantsAVX512<>+280(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $284
+DATA constantsAVX512<>+160(SB)/4, $0x10000001
+DATA constantsAVX512<>+164(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+168(SB)/4, $0x3c800000
+DATA constantsAVX512<>+172(SB)/4, $0x7f800000
+DATA constantsAVX512<>+176(SB)/4, $0x0a000000
+DATA constantsAVX512<>+180(SB)/4, $0x000003c8
+DATA constantsAVX512<>+184(SB)/4, $0x00000080
+DATA constantsAVX512<>+188(SB)/4, $0x00000000
+DATA constantsAVX512<>+192(SB)/4, $0x00000004
+DATA constantsAVX512<>+196(SB)/4, $0x00000008
+DATA constantsAVX512<>+200(SB)/4, $0x0000000c
+DATA constantsAVX512<>+204(SB)/4, $0x00000001
+DATA constantsAVX512<>+208(SB)/4, $0x00000005
+DATA constantsAVX512<>+212(SB)/4, $0x00000009
+DATA constantsAVX512<>+216(SB)/4, $0x0000000d
+DATA constantsAVX512<>+220(SB)/4, $0x00000002
+DATA constantsAVX512<>+224(SB)/4, $0x00000006
+DATA constantsAVX512<>+228(SB)/4, $0x0000000a
+DATA constantsAVX512<>+232(SB)/4, $0x0000000e
+DATA constantsAVX512<>+236(SB)/4, $0x00000003
+DATA constantsAVX512<>+240(SB)/4, $0x00000007
+DATA constantsAVX512<>+244(SB)/4, $0x0000000b
+DATA constantsAVX512<>+248(SB)/4, $0x0000000f
+DATA constantsAVX512<>+252(SB)/4, $0x0000007f
+DATA constantsAVX512<>+256(SB)/4, $0x38800000
+DATA constantsAVX512<>+260(SB)/4, $0x0a800000
+DATA constantsAVX512<>+264(SB)/4, $0x000001c4
+DATA constantsAVX512<>+268(SB)/4, $0x3f800000
+DATA constantsAVX512<>+272(SB)/4, $0x0b000000
+DATA constantsAVX512<>+276(SB)/4, $0x000000fe
+DATA constantsAVX512<>+280(SB)/4, $0x00000008
+DATA constantsAVX512<>+284(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+288(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $292

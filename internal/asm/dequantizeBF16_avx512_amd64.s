@@ -3808,6 +3808,4356 @@ short4stream:
 	JGE          short4stream
 	JMP          short4end
 
+// func DequantizePacked4BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizePacked4BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z0 sign, Z31 0x7fc00000, Z30 0x0, Z1 table, Z1 Xor, Z1 ISub, Z29 ToFloat, Z28 0x10000001, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table
+	// per group: Z0 scale, K1 Ordered, Z23 Select
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VPXORD       Z30, Z30, Z30
+	VMOVUPS      constantsAVX512<>+80(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z29
+	VBROADCASTSS constantsAVX512<>+144(SB), Z28
+	VBROADCASTSS constantsAVX512<>+4(SB), Z27
+	VBROADCASTSS constantsAVX512<>+8(SB), Z26
+	VBROADCASTSS constantsAVX512<>+12(SB), Z25
+	VMOVUPS      constantsAVX512<>+16(SB), Z24
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z28, Z2, Z2
+	VPERMPS     Z29, Z2, Z2
+	VFMADD213PS Z30, Z23, Z2
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z28, Z3, Z3
+	VPERMPS     Z29, Z3, Z3
+	VFMADD213PS Z30, Z23, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	MOVQ      BX, AX
+	SHRQ      $0x01, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z22, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z21, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z20, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VMOVUPS     64(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VMOVUPS     192(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VFMADD213PS Z30, Z1, Z0
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VFMADD213PS Z30, Z2, Z1
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z28, Z2, Z2
+	VPERMPS     Z29, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z31, K1, Z3
+	VFMADD213PS Z30, Z3, Z2
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z28, Z3, Z3
+	VPERMPS     Z29, Z3, Z3
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z31, K1, Z4
+	VFMADD213PS Z30, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z22, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z21, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z20, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z31 0x7fc00000, Z30 0x0, Z1 table, Z1 Xor, Z1 ISub, Z29 ToFloat, Z28 0x10000001, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table
+	// per group: Z0 scale, K1 Ordered, Z23 Select, Z0 zeroPoint, Z22 ToFloat
+	// vector registers in use at once: 18
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VPXORD       Z30, Z30, Z30
+	VMOVUPS      constantsAVX512<>+80(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z29
+	VBROADCASTSS constantsAVX512<>+144(SB), Z28
+	VBROADCASTSS constantsAVX512<>+4(SB), Z27
+	VBROADCASTSS constantsAVX512<>+8(SB), Z26
+	VBROADCASTSS constantsAVX512<>+12(SB), Z25
+	VMOVUPS      constantsAVX512<>+16(SB), Z24
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z22
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VSUBPS      Z22, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VSUBPS      Z22, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       R8, R8
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	CMPQ        R8, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VSUBPS      Z22, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	CMPQ        R8, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z28, Z2, Z2
+	VPERMPS     Z29, Z2, Z2
+	VSUBPS      Z22, Z2, Z2
+	VFMADD213PS Z30, Z23, Z2
+	CMPQ        R8, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z28, Z3, Z3
+	VPERMPS     Z29, Z3, Z3
+	VSUBPS      Z22, Z3, Z3
+	VFMADD213PS Z30, Z23, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(R8*2), DI
+	MOVQ      R8, AX
+	SHRQ      $0x01, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z20
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z21, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VFMADD213PS  Z30, Z22, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z20, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z19
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z18
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z17
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z16
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z17, Z0, Z0
+	VFMADD213PS  Z30, Z21, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z16, Z1, Z1
+	VFMADD213PS  Z30, Z20, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VMOVUPS     (BX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z30, Z1, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VMOVUPS     64(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VMOVUPS     64(BX), Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z30, Z2, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VMOVUPS     128(BX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z30, Z1, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VMOVUPS     192(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VMOVUPS     192(BX), Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z30, Z2, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       R8, R8
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VMOVUPS.Z   (BX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z30, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VMOVUPS.Z   64(BX), K6, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z30, Z2, Z1
+	CMPQ        R8, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z28, Z2, Z2
+	VPERMPS     Z29, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z31, K1, Z3
+	VMOVUPS.Z   128(BX), K6, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z2, Z2
+	VFMADD213PS Z30, Z3, Z2
+	CMPQ        R8, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z28, Z3, Z3
+	VPERMPS     Z29, Z3, Z3
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z31, K1, Z4
+	VMOVUPS.Z   192(BX), K6, Z5
+	VCVTDQ2PS   Z5, Z5
+	VSUBPS      Z5, Z3, Z3
+	VFMADD213PS Z30, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VSUBPS      Z22, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VSUBPS      Z22, Z0, Z0
+	VFMADD213PS Z30, Z23, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VSUBPS      Z22, Z1, Z1
+	VFMADD213PS Z30, Z23, Z1
+	VPTESTMD    Z26, Z0, K1
+	VPADDD      Z27, Z0, Z0
+	VPADDD      Z25, Z0, K1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPTESTMD    Z26, Z1, K1
+	VPADDD      Z27, Z1, Z1
+	VPADDD      Z25, Z1, K1, Z1
+	VPSRLD      $0x10, Z1, Z1
+	VPACKUSDW   Z1, Z0, Z0
+	VPERMQ      Z0, Z24, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z20
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z21, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VFMADD213PS  Z30, Z22, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z20, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z19
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z18
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z17
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z16
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z17, Z0, Z0
+	VFMADD213PS  Z30, Z21, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z16, Z1, Z1
+	VFMADD213PS  Z30, Z20, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z31 0x7fc00000, Z1 least, Z30 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z29 ToFloat, Z28 0x10000001, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table
+	// per group: Z0 scale, K1 Ordered, Z23 Select, Z0 minval, K1 Ordered, Z22 Select
+	// vector registers in use at once: 18
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VBROADCASTSS least+36(FP), Z1
+	VCVTDQ2PS    Z1, Z30
+	VMOVUPS      constantsAVX512<>+80(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z29
+	VBROADCASTSS constantsAVX512<>+144(SB), Z28
+	VBROADCASTSS constantsAVX512<>+4(SB), Z27
+	VBROADCASTSS constantsAVX512<>+8(SB), Z26
+	VBROADCASTSS constantsAVX512<>+12(SB), Z25
+	VMOVUPS      constantsAVX512<>+16(SB), Z24
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z28, Z0, Z0
+	VPERMPS   Z29, Z0, Z0
+	VSUBPS    Z30, Z0, Z0
+	VMULPS    Z23, Z0, Z0
+	VADDPS    Z22, Z0, Z0
+	VPMOVZXBQ 8(SI), Z1
+	VPMULUDQ  Z28, Z1, Z1
+	VPERMPS   Z29, Z1, Z1
+	VSUBPS    Z30, Z1, Z1
+	VMULPS    Z23, Z1, Z1
+	VADDPS    Z22, Z1, Z1
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVUPS   Z0, (DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z28, Z0, Z0
+	VPERMPS   Z29, Z0, Z0
+	VSUBPS    Z30, Z0, Z0
+	VMULPS    Z23, Z0, Z0
+	VADDPS    Z22, Z0, Z0
+	VPMOVZXBQ 24(SI), Z1
+	VPMULUDQ  Z28, Z1, Z1
+	VPERMPS   Z29, Z1, Z1
+	VSUBPS    Z30, Z1, Z1
+	VMULPS    Z23, Z1, Z1
+	VADDPS    Z22, Z1, Z1
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       grouploop
+
+grouptail:
+	TESTQ       R8, R8
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VSUBPS      Z30, Z0, Z0
+	VMULPS      Z23, Z0, Z0
+	VADDPS      Z22, Z0, Z0
+	CMPQ        R8, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	VSUBPS      Z30, Z1, Z1
+	VMULPS      Z23, Z1, Z1
+	VADDPS      Z22, Z1, Z1
+	CMPQ        R8, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z28, Z2, Z2
+	VPERMPS     Z29, Z2, Z2
+	VSUBPS      Z30, Z2, Z2
+	VMULPS      Z23, Z2, Z2
+	VADDPS      Z22, Z2, Z2
+	CMPQ        R8, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z28, Z3, Z3
+	VPERMPS     Z29, Z3, Z3
+	VSUBPS      Z30, Z3, Z3
+	VMULPS      Z23, Z3, Z3
+	VADDPS      Z22, Z3, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(R8*2), DI
+	MOVQ      R8, AX
+	SHRQ      $0x01, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z21, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z21, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z22, Z0, Z0
+	VADDPS       Z20, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z20, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z19
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z18
+	VBROADCASTSS 8(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z17
+	VBROADCASTSS 12(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z16
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z19, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z18, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z21, Z0, Z0
+	VADDPS       Z17, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z20, Z1, Z1
+	VADDPS       Z16, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z28, Z0, Z0
+	VPERMPS   Z29, Z0, Z0
+	VMOVUPS   (DX), Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z31, K1, Z1
+	VMOVUPS   (BX), Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z31, K1, Z2
+	VSUBPS    Z30, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VPMOVZXBQ 8(SI), Z1
+	VPMULUDQ  Z28, Z1, Z1
+	VPERMPS   Z29, Z1, Z1
+	VMOVUPS   64(DX), Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z31, K1, Z2
+	VMOVUPS   64(BX), Z3
+	VCMPPS    $0x07, Z3, Z3, K1
+	VBLENDMPS Z3, Z31, K1, Z3
+	VSUBPS    Z30, Z1, Z1
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z3, Z1, Z1
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVUPS   Z0, (DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z28, Z0, Z0
+	VPERMPS   Z29, Z0, Z0
+	VMOVUPS   128(DX), Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z31, K1, Z1
+	VMOVUPS   128(BX), Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z31, K1, Z2
+	VSUBPS    Z30, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VPMOVZXBQ 24(SI), Z1
+	VPMULUDQ  Z28, Z1, Z1
+	VPERMPS   Z29, Z1, Z1
+	VMOVUPS   192(DX), Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z31, K1, Z2
+	VMOVUPS   192(BX), Z3
+	VCMPPS    $0x07, Z3, Z3, K1
+	VBLENDMPS Z3, Z31, K1, Z3
+	VSUBPS    Z30, Z1, Z1
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z3, Z1, Z1
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       laneloop
+
+lanetail:
+	TESTQ       R8, R8
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z28, Z0, Z0
+	VPERMPS     Z29, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z31, K1, Z1
+	VMOVUPS.Z   (BX), K7, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VSUBPS      Z30, Z0, Z0
+	VMULPS      Z1, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	CMPQ        R8, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z28, Z1, Z1
+	VPERMPS     Z29, Z1, Z1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z31, K1, Z2
+	VMOVUPS.Z   64(BX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z31, K1, Z3
+	VSUBPS      Z30, Z1, Z1
+	VMULPS      Z2, Z1, Z1
+	VADDPS      Z3, Z1, Z1
+	CMPQ        R8, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z28, Z2, Z2
+	VPERMPS     Z29, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z31, K1, Z3
+	VMOVUPS.Z   128(BX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z31, K1, Z4
+	VSUBPS      Z30, Z2, Z2
+	VMULPS      Z3, Z2, Z2
+	VADDPS      Z4, Z2, Z2
+	CMPQ        R8, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z28, Z3, Z3
+	VPERMPS     Z29, Z3, Z3
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z31, K1, Z4
+	VMOVUPS.Z   192(BX), K6, Z5
+	VCMPPS      $0x07, Z5, Z5, K1
+	VBLENDMPS   Z5, Z31, K1, Z5
+	VSUBPS      Z30, Z3, Z3
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z5, Z3, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPMULUDQ   Z28, Z0, Z0
+	VPERMPS    Z29, Z0, Z0
+	VSUBPS     Z30, Z0, Z0
+	VMULPS     Z23, Z0, Z0
+	VADDPS     Z22, Z0, Z0
+	VPMOVZXBQ  8(SI), Z1
+	VPMULUDQ   Z28, Z1, Z1
+	VPERMPS    Z29, Z1, Z1
+	VSUBPS     Z30, Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VADDPS     Z22, Z1, Z1
+	VPTESTMD   Z26, Z0, K1
+	VPADDD     Z27, Z0, Z0
+	VPADDD     Z25, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z26, Z1, K1
+	VPADDD     Z27, Z1, Z1
+	VPADDD     Z25, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z24, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPMULUDQ   Z28, Z0, Z0
+	VPERMPS    Z29, Z0, Z0
+	VSUBPS     Z30, Z0, Z0
+	VMULPS     Z23, Z0, Z0
+	VADDPS     Z22, Z0, Z0
+	VPMOVZXBQ  24(SI), Z1
+	VPMULUDQ   Z28, Z1, Z1
+	VPERMPS    Z29, Z1, Z1
+	VSUBPS     Z30, Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VADDPS     Z22, Z1, Z1
+	VPTESTMD   Z26, Z0, K1
+	VPADDD     Z27, Z0, Z0
+	VPADDD     Z25, Z0, K1, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VPTESTMD   Z26, Z1, K1
+	VPADDD     Z27, Z1, Z1
+	VPADDD     Z25, Z1, K1, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPACKUSDW  Z1, Z0, Z0
+	VPERMQ     Z0, Z24, Z0
+	VMOVNTPS   Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z21, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z21, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z22, Z0, Z0
+	VADDPS       Z20, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z20, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z19
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z18
+	VBROADCASTSS 8(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z17
+	VBROADCASTSS 12(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z16
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z19, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z18, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z21, Z0, Z0
+	VADDPS       Z17, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z20, Z1, Z1
+	VADDPS       Z16, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizePacked2BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizePacked2BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z0 sign, Z31 0x7fc00000, Z30 0x0, Z1 table, Z1 Xor, Z1 ISub, Z29 ToFloat, Z28 table, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table
+	// per group: Z0 scale, K1 Ordered, Z23 Select
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VPXORD       Z30, Z30, Z30
+	VMOVUPS      constantsAVX512<>+148(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z29
+	VMOVUPS      constantsAVX512<>+212(SB), Z28
+	VBROADCASTSS constantsAVX512<>+4(SB), Z27
+	VBROADCASTSS constantsAVX512<>+8(SB), Z26
+	VBROADCASTSS constantsAVX512<>+12(SB), Z25
+	VMOVUPS      constantsAVX512<>+16(SB), Z24
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        BX, BX
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z28, Z2, Z2
+	VPERMPS      Z29, Z2, Z2
+	VFMADD213PS  Z30, Z23, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z28, Z3, Z3
+	VPERMPS      Z29, Z3, Z3
+	VFMADD213PS  Z30, Z23, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	MOVQ      BX, AX
+	SHRQ      $0x02, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z22, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z21, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z20, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VFMADD213PS  Z30, Z1, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VMOVUPS      64(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VFMADD213PS  Z30, Z2, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VFMADD213PS  Z30, Z1, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VMOVUPS      192(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VFMADD213PS  Z30, Z2, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        BX, BX
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VFMADD213PS  Z30, Z1, Z0
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VFMADD213PS  Z30, Z2, Z1
+	CMPQ         BX, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z28, Z2, Z2
+	VPERMPS      Z29, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z31, K1, Z3
+	VFMADD213PS  Z30, Z3, Z2
+	CMPQ         BX, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z28, Z3, Z3
+	VPERMPS      Z29, Z3, Z3
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z31, K1, Z4
+	VFMADD213PS  Z30, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z22, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VFMADD213PS  Z30, Z21, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VFMADD213PS  Z30, Z20, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z31 0x7fc00000, Z30 0x0, Z1 table, Z1 Xor, Z1 ISub, Z29 ToFloat, Z28 table, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table
+	// per group: Z0 scale, K1 Ordered, Z23 Select, Z0 zeroPoint, Z22 ToFloat
+	// vector registers in use at once: 18
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VPXORD       Z30, Z30, Z30
+	VMOVUPS      constantsAVX512<>+148(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z29
+	VMOVUPS      constantsAVX512<>+212(SB), Z28
+	VBROADCASTSS constantsAVX512<>+4(SB), Z27
+	VBROADCASTSS constantsAVX512<>+8(SB), Z26
+	VBROADCASTSS constantsAVX512<>+12(SB), Z25
+	VMOVUPS      constantsAVX512<>+16(SB), Z24
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z22
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z22, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z22, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z22, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z28, Z2, Z2
+	VPERMPS      Z29, Z2, Z2
+	VSUBPS       Z22, Z2, Z2
+	VFMADD213PS  Z30, Z23, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z28, Z3, Z3
+	VPERMPS      Z29, Z3, Z3
+	VSUBPS       Z22, Z3, Z3
+	VFMADD213PS  Z30, Z23, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(R8*2), DI
+	MOVQ      R8, AX
+	SHRQ      $0x02, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z20
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z21, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VFMADD213PS  Z30, Z22, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z20, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z19
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z18
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z17
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z16
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z17, Z0, Z0
+	VFMADD213PS  Z30, Z21, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z16, Z1, Z1
+	VFMADD213PS  Z30, Z20, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VMOVUPS      (BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z30, Z1, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VMOVUPS      64(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VMOVUPS      64(BX), Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z1, Z1
+	VFMADD213PS  Z30, Z2, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VMOVUPS      128(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z30, Z1, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VMOVUPS      192(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VMOVUPS      192(BX), Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z1, Z1
+	VFMADD213PS  Z30, Z2, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z30, Z1, Z0
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VMOVUPS.Z    64(BX), K6, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z1, Z1
+	VFMADD213PS  Z30, Z2, Z1
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z28, Z2, Z2
+	VPERMPS      Z29, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z31, K1, Z3
+	VMOVUPS.Z    128(BX), K6, Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z4, Z2, Z2
+	VFMADD213PS  Z30, Z3, Z2
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z28, Z3, Z3
+	VPERMPS      Z29, Z3, Z3
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z31, K1, Z4
+	VMOVUPS.Z    192(BX), K6, Z5
+	VCVTDQ2PS    Z5, Z5
+	VSUBPS       Z5, Z3, Z3
+	VFMADD213PS  Z30, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z22, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z22, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z22, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z20
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z21, Z1, Z1
+	VFMADD213PS  Z30, Z23, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z20, Z0, Z0
+	VFMADD213PS  Z30, Z22, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z20, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z19
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z18
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z17
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z16
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z19, Z0, Z0
+	VFMADD213PS  Z30, Z23, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z18, Z1, Z1
+	VFMADD213PS  Z30, Z22, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z17, Z0, Z0
+	VFMADD213PS  Z30, Z21, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z16, Z1, Z1
+	VFMADD213PS  Z30, Z20, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z31 0x7fc00000, Z1 least, Z30 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z29 ToFloat, Z28 table, Z27 0x7fff, Z26 0x10000, Z25 0x1, Z24 table
+	// per group: Z0 scale, K1 Ordered, Z23 Select, Z0 minval, K1 Ordered, Z22 Select
+	// vector registers in use at once: 18
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z31
+	VBROADCASTSS least+36(FP), Z1
+	VCVTDQ2PS    Z1, Z30
+	VMOVUPS      constantsAVX512<>+148(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z29
+	VMOVUPS      constantsAVX512<>+212(SB), Z28
+	VBROADCASTSS constantsAVX512<>+4(SB), Z27
+	VBROADCASTSS constantsAVX512<>+8(SB), Z26
+	VBROADCASTSS constantsAVX512<>+12(SB), Z25
+	VMOVUPS      constantsAVX512<>+16(SB), Z24
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z22, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z22, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z22, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z22, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z22, Z0, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z22, Z1, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z28, Z2, Z2
+	VPERMPS      Z29, Z2, Z2
+	VSUBPS       Z30, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VADDPS       Z22, Z2, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z28, Z3, Z3
+	VPERMPS      Z29, Z3, Z3
+	VSUBPS       Z30, Z3, Z3
+	VMULPS       Z23, Z3, Z3
+	VADDPS       Z22, Z3, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(R8*2), DI
+	MOVQ      R8, AX
+	SHRQ      $0x02, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z21, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z21, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z22, Z0, Z0
+	VADDPS       Z20, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z20, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z19
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z18
+	VBROADCASTSS 8(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z17
+	VBROADCASTSS 12(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z16
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z19, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z18, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z21, Z0, Z0
+	VADDPS       Z17, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z20, Z1, Z1
+	VADDPS       Z16, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VMOVUPS      (BX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VMOVUPS      64(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VMOVUPS      64(BX), Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z31, K1, Z3
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VMOVUPS      128(BX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VMOVUPS      192(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VMOVUPS      192(BX), Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z31, K1, Z3
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z31, K1, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z31, K1, Z2
+	VMOVUPS.Z    64(BX), K6, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z31, K1, Z3
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z28, Z2, Z2
+	VPERMPS      Z29, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z31, K1, Z3
+	VMOVUPS.Z    128(BX), K6, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z31, K1, Z4
+	VSUBPS       Z30, Z2, Z2
+	VMULPS       Z3, Z2, Z2
+	VADDPS       Z4, Z2, Z2
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z28, Z3, Z3
+	VPERMPS      Z29, Z3, Z3
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z31, K1, Z4
+	VMOVUPS.Z    192(BX), K6, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBLENDMPS    Z5, Z31, K1, Z5
+	VSUBPS       Z30, Z3, Z3
+	VMULPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z26, Z0, K1
+	VPADDD    Z27, Z0, Z0
+	VPADDD    Z25, Z0, K1, Z0
+	VPSRLD    $0x10, Z0, Z0
+	VPTESTMD  Z26, Z1, K1
+	VPADDD    Z27, Z1, Z1
+	VPADDD    Z25, Z1, K1, Z1
+	VPSRLD    $0x10, Z1, Z1
+	VPACKUSDW Z1, Z0, Z0
+	VPERMQ    Z0, Z24, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z26, Z2, K1
+	VPADDD    Z27, Z2, Z2
+	VPADDD    Z25, Z2, K1, Z2
+	VPSRLD    $0x10, Z2, Z2
+	VPTESTMD  Z26, Z3, K1
+	VPADDD    Z27, Z3, Z3
+	VPADDD    Z25, Z3, K1, Z3
+	VPSRLD    $0x10, Z3, Z3
+	VPACKUSDW Z3, Z2, Z2
+	VPERMQ    Z2, Z24, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z22, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z22, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z22, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z22, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z21, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z23, Z1, Z1
+	VADDPS       Z21, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z22, Z0, Z0
+	VADDPS       Z20, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z20, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z23
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z22
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z21
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z20
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z19
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z18
+	VBROADCASTSS 8(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z17
+	VBROADCASTSS 12(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z31, K1, Z16
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VADDPS       Z19, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z22, Z1, Z1
+	VADDPS       Z18, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z28, Z0, Z0
+	VPERMPS      Z29, Z0, Z0
+	VSUBPS       Z30, Z0, Z0
+	VMULPS       Z21, Z0, Z0
+	VADDPS       Z17, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z28, Z1, Z1
+	VPERMPS      Z29, Z1, Z1
+	VSUBPS       Z30, Z1, Z1
+	VMULPS       Z20, Z1, Z1
+	VADDPS       Z16, Z1, Z1
+	VPTESTMD     Z26, Z0, K1
+	VPADDD       Z27, Z0, Z0
+	VPADDD       Z25, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z26, Z1, K1
+	VPADDD       Z27, Z1, Z1
+	VPADDD       Z25, Z1, K1, Z1
+	VPSRLD       $0x10, Z1, Z1
+	VPACKUSDW    Z1, Z0, Z0
+	VPERMQ       Z0, Z24, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
 DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+4(SB)/4, $0x00007fff
 DATA constantsAVX512<>+8(SB)/4, $0x00010000
@@ -3828,4 +8178,53 @@ DATA constantsAVX512<>+64(SB)/4, $0x00000005
 DATA constantsAVX512<>+68(SB)/4, $0x00000000
 DATA constantsAVX512<>+72(SB)/4, $0x00000007
 DATA constantsAVX512<>+76(SB)/4, $0x00000000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX512<>+80(SB)/4, $0x00000000
+DATA constantsAVX512<>+84(SB)/4, $0x00000001
+DATA constantsAVX512<>+88(SB)/4, $0x00000002
+DATA constantsAVX512<>+92(SB)/4, $0x00000003
+DATA constantsAVX512<>+96(SB)/4, $0x00000004
+DATA constantsAVX512<>+100(SB)/4, $0x00000005
+DATA constantsAVX512<>+104(SB)/4, $0x00000006
+DATA constantsAVX512<>+108(SB)/4, $0x00000007
+DATA constantsAVX512<>+112(SB)/4, $0x00000008
+DATA constantsAVX512<>+116(SB)/4, $0x00000009
+DATA constantsAVX512<>+120(SB)/4, $0x0000000a
+DATA constantsAVX512<>+124(SB)/4, $0x0000000b
+DATA constantsAVX512<>+128(SB)/4, $0x0000000c
+DATA constantsAVX512<>+132(SB)/4, $0x0000000d
+DATA constantsAVX512<>+136(SB)/4, $0x0000000e
+DATA constantsAVX512<>+140(SB)/4, $0x0000000f
+DATA constantsAVX512<>+144(SB)/4, $0x10000001
+DATA constantsAVX512<>+148(SB)/4, $0x00000000
+DATA constantsAVX512<>+152(SB)/4, $0x00000001
+DATA constantsAVX512<>+156(SB)/4, $0x00000002
+DATA constantsAVX512<>+160(SB)/4, $0x00000003
+DATA constantsAVX512<>+164(SB)/4, $0x00000000
+DATA constantsAVX512<>+168(SB)/4, $0x00000001
+DATA constantsAVX512<>+172(SB)/4, $0x00000002
+DATA constantsAVX512<>+176(SB)/4, $0x00000003
+DATA constantsAVX512<>+180(SB)/4, $0x00000000
+DATA constantsAVX512<>+184(SB)/4, $0x00000001
+DATA constantsAVX512<>+188(SB)/4, $0x00000002
+DATA constantsAVX512<>+192(SB)/4, $0x00000003
+DATA constantsAVX512<>+196(SB)/4, $0x00000000
+DATA constantsAVX512<>+200(SB)/4, $0x00000001
+DATA constantsAVX512<>+204(SB)/4, $0x00000002
+DATA constantsAVX512<>+208(SB)/4, $0x00000003
+DATA constantsAVX512<>+212(SB)/4, $0x00000000
+DATA constantsAVX512<>+216(SB)/4, $0x00000002
+DATA constantsAVX512<>+220(SB)/4, $0x00000004
+DATA constantsAVX512<>+224(SB)/4, $0x00000006
+DATA constantsAVX512<>+228(SB)/4, $0x00000008
+DATA constantsAVX512<>+232(SB)/4, $0x0000000a
+DATA constantsAVX512<>+236(SB)/4, $0x0000000c
+DATA constantsAVX512<>+240(SB)/4, $0x0000000e
+DATA constantsAVX512<>+244(SB)/4, $0x00000010
+DATA constantsAVX512<>+248(SB)/4, $0x00000012
+DATA constantsAVX512<>+252(SB)/4, $0x00000014
+DATA constantsAVX512<>+256(SB)/4, $0x00000016
+DATA constantsAVX512<>+260(SB)/4, $0x00000018
+DATA constantsAVX512<>+264(SB)/4, $0x0000001a
+DATA constantsAVX512<>+268(SB)/4, $0x0000001c
+DATA constantsAVX512<>+272(SB)/4, $0x0000001e
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $276

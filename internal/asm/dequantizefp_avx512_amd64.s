@@ -864,24 +864,25 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z31 table
-	// per group: Z30 scale
+	// per call: Z31 table, Z30 0x10000001
+	// per group: Z29 scale
 	// vector registers in use at once: 7
-	MOVQ    y+0(FP), DI
-	MOVQ    q+8(FP), SI
-	MOVQ    scale+16(FP), DX
-	VMOVUPS constantsAVX512<>+16(SB), Z31
-	MOVQ    groups+24(FP), R8
-	MOVQ    length+32(FP), R9
-	CMPQ    R9, $+1
-	JEQ     lanes
-	CMPQ    R9, $+32
-	JEQ     short2
-	CMPQ    R9, $+16
-	JEQ     short4
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VMOVUPS      constantsAVX512<>+16(SB), Z31
+	VBROADCASTSS constantsAVX512<>+80(SB), Z30
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z30
+	VBROADCASTSS (DX), Z29
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -891,29 +892,25 @@ groups:
 
 grouploop:
 	VPMOVZXBQ (SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMULPS    Z30, Z1, Z1
-	VMOVUPS   Z1, (DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMULPS    Z29, Z0, Z0
+	VMOVUPS   Z0, (DI)
 	VPMOVZXBQ 8(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMULPS    Z30, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMULPS    Z29, Z0, Z0
+	VMOVUPS   Z0, 64(DI)
 	VPMOVZXBQ 16(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMULPS    Z30, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMULPS    Z29, Z0, Z0
+	VMOVUPS   Z0, 128(DI)
 	VPMOVZXBQ 24(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMULPS    Z30, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMULPS    Z29, Z0, Z0
+	VMOVUPS   Z0, 192(DI)
 	ADDQ      $+256, DI
 	ADDQ      $+32, SI
 	SUBQ      $+64, BX
@@ -932,11 +929,10 @@ grouptail:
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K6
 	VPMOVZXBQ.Z (SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMULPS      Z30, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
+	VMULPS      Z29, Z0, Z0
+	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
@@ -946,12 +942,11 @@ grouptail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x08, K6, K6
 	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMULPS      Z30, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
+	VMULPS      Z29, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS     Z1, K6, 64(DI)
+	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        BX, $+33
 	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
@@ -961,12 +956,11 @@ grouptail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x10, K6, K6
 	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMULPS      Z30, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
+	VMULPS      Z29, Z0, Z0
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS     Z1, K6, 128(DI)
+	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        BX, $+49
 	JLT         grouptailnarrow
 	LEAQ        1(BX), CX
@@ -976,12 +970,11 @@ grouptail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x18, K6, K6
 	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMULPS      Z30, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
+	VMULPS      Z29, Z0, Z0
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS     Z1, K6, 192(DI)
+	VMOVUPS     Z0, K6, 192(DI)
 
 grouptailnarrow:
 	LEAQ (DI)(BX*4), DI
@@ -1007,32 +1000,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS 4(DX), Z28
 	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VMOVUPS      Z0, (DI)
 	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VMOVUPS      Z0, 64(DI)
 	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, 128(DI)
 	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+256, DI
 	ADDQ         $+32, SI
@@ -1056,34 +1045,30 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS 4(DX), Z28
+	VBROADCASTSS 8(DX), Z27
+	VBROADCASTSS 12(DX), Z26
 	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VMOVUPS      Z0, (DI)
 	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, 64(DI)
 	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z28, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z27, Z0, Z0
+	VMOVUPS      Z0, 128(DI)
 	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z26, Z0, Z0
+	VMOVUPS      Z0, 192(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+256, DI
 	ADDQ         $+32, SI
@@ -1106,33 +1091,29 @@ lanes:
 
 laneloop:
 	VPMOVZXBQ (SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   (DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, (DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMOVUPS   (DX), Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, (DI)
 	VPMOVZXBQ 8(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   64(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 64(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMOVUPS   64(DX), Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, 64(DI)
 	VPMOVZXBQ 16(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   128(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 128(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMOVUPS   128(DX), Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, 128(DI)
 	VPMOVZXBQ 24(SI), Z0
-	VPSLLQ    $0x1c, Z0, Z1
-	VPORQ     Z0, Z1, Z1
-	VPERMPS   Z31, Z1, Z1
-	VMOVUPS   192(DX), Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 192(DI)
+	VPMULUDQ  Z30, Z0, Z0
+	VPERMPS   Z31, Z0, Z0
+	VMOVUPS   192(DX), Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, 192(DI)
 	ADDQ      $+256, DI
 	ADDQ      $+32, SI
 	ADDQ      $+256, DX
@@ -1152,12 +1133,11 @@ lanetail:
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K6
 	VPMOVZXBQ.Z (SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
-	VMOVUPS.Z   (DX), K7, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K7, (DI)
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
@@ -1167,13 +1147,12 @@ lanetail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x08, K6, K6
 	VPMOVZXBQ.Z 8(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
 	KSHIFTRQ    $0x10, K7, K6
-	VMOVUPS.Z   64(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 64(DI)
+	VMOVUPS.Z   64(DX), K6, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K6, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
@@ -1183,13 +1162,12 @@ lanetail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x10, K6, K6
 	VPMOVZXBQ.Z 16(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
 	KSHIFTRQ    $0x20, K7, K6
-	VMOVUPS.Z   128(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 128(DI)
+	VMOVUPS.Z   128(DX), K6, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K6, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
@@ -1199,13 +1177,12 @@ lanetail:
 	KMOVQ       AX, K6
 	KSHIFTRQ    $0x18, K6, K6
 	VPMOVZXBQ.Z 24(SI), K6, Z0
-	VPSLLQ      $0x1c, Z0, Z1
-	VPORQ       Z0, Z1, Z1
-	VPERMPS     Z31, Z1, Z1
+	VPMULUDQ    Z30, Z0, Z0
+	VPERMPS     Z31, Z0, Z0
 	KSHIFTRQ    $0x30, K7, K6
-	VMOVUPS.Z   192(DX), K6, Z0
-	VMULPS      Z0, Z1, Z1
-	VMOVUPS     Z1, K6, 192(DI)
+	VMOVUPS.Z   192(DX), K6, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K6, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1222,29 +1199,25 @@ fence:
 groupstream:
 	PREFETCHT0 (SI)(CX*1)
 	VPMOVZXBQ  (SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VMOVNTPS   Z1, (DI)
+	VPMULUDQ   Z30, Z0, Z0
+	VPERMPS    Z31, Z0, Z0
+	VMULPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, (DI)
 	VPMOVZXBQ  8(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VMOVNTPS   Z1, 64(DI)
+	VPMULUDQ   Z30, Z0, Z0
+	VPERMPS    Z31, Z0, Z0
+	VMULPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
 	VPMOVZXBQ  16(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VMOVNTPS   Z1, 128(DI)
+	VPMULUDQ   Z30, Z0, Z0
+	VPERMPS    Z31, Z0, Z0
+	VMULPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
 	VPMOVZXBQ  24(SI), Z0
-	VPSLLQ     $0x1c, Z0, Z1
-	VPORQ      Z0, Z1, Z1
-	VPERMPS    Z31, Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VMOVNTPS   Z1, 192(DI)
+	VPMULUDQ   Z30, Z0, Z0
+	VPERMPS    Z31, Z0, Z0
+	VMULPS     Z29, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
 	ADDQ       $+256, DI
 	ADDQ       $+32, SI
 	SUBQ       $+64, BX
@@ -1254,32 +1227,28 @@ groupstream:
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS 4(DX), Z28
 	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, (DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VMOVNTPS     Z0, (DI)
 	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
 	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
 	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+256, DI
 	ADDQ         $+32, SI
@@ -1290,34 +1259,30 @@ short2stream:
 
 short4stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
+	VBROADCASTSS (DX), Z29
+	VBROADCASTSS 4(DX), Z28
+	VBROADCASTSS 8(DX), Z27
+	VBROADCASTSS 12(DX), Z26
 	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, (DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VMOVNTPS     Z0, (DI)
 	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVNTPS     Z0, 64(DI)
 	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z28, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z27, Z0, Z0
+	VMOVNTPS     Z0, 128(DI)
 	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
+	VPMULUDQ     Z30, Z0, Z0
+	VPERMPS      Z31, Z0, Z0
+	VMULPS       Z26, Z0, Z0
+	VMOVNTPS     Z0, 192(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+256, DI
 	ADDQ         $+32, SI
@@ -1346,4 +1311,5 @@ DATA constantsAVX512<>+64(SB)/4, $0xc0000000
 DATA constantsAVX512<>+68(SB)/4, $0xc0400000
 DATA constantsAVX512<>+72(SB)/4, $0xc0800000
 DATA constantsAVX512<>+76(SB)/4, $0xc0c00000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX512<>+80(SB)/4, $0x10000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $84
