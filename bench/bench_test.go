@@ -58,7 +58,8 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"quantize/int4packed", "dequantize/int4packed", "quantize/e2m1packed", "dequantize/e2m1packed",
+		"quantize/int4packed", "dequantize/int4packed", "quantize/e2m1packed", "dequantize/e2m1packed", "quantize/uint4packed", "dequantize/int2packed",
+		"quantize/uint2packed/block32", "pack/int4", "unpack/int4", "pack/int2", "unpack/int2",
 		"minmax", "backward/bytemask", "backward/bitmask", "encode/f16", "decode/f16", "encode/bf16", "decode/bf16", "encode/e4m3", "decode/e4m3",
 		"encode/e5m2", "decode/e5m2", "encode/e2m1", "decode/e2m1", "encode/e8m0", "decode/e8m0",
 		"dynamic/int8/block32", "dynamic/int4packed/block32", "dynamic/mxfp8/block32", "dynamic/mxfp4/block32",
@@ -212,6 +213,9 @@ func TestBytes(t *testing.T) {
 		"fakequantize/int8/nomask/block32": {4096 + 128, 4096},
 		"fakequantize/e4m3/nomask/f16":     {2048, 2048},
 		"quantize/int4packed":              {4096, 512},
+		"quantize/uint2packed/block32":     {4096 + 256, 256},
+		"pack/int4":                        {1024, 512},
+		"unpack/int2":                      {256, 1024},
 		"quantize/e2m1packed/block32":      {4096 + 128, 512},
 		"dequantize/int8":                  {1024, 4096},
 		"minmax":                           {4096, 0},

@@ -10,16 +10,17 @@
 //	minmax                          the least and the greatest element
 //	backward/bytemask, /bitmask     the straight-through gradient
 //	encode/TYPE, decode/TYPE        plain conversions from and to float32
+//	pack/int4, unpack/int4          codes of int8, two to a byte or, with int2, four
 //	dynamic/FORMAT/block32          observe and quantize: the scales are computed, as package quant does it
 //
-// FORMAT is int8, int4, e4m3, e5m2 or e2m1 with a byte for each code; int4packed and e2m1packed have half a byte, mxfp8 is e4m3 and mxfp4 is
-// e2m1packed with powers of two as scales. All but the last three kinds have one group, unless a suffix follows: /blockN is groups of N
+// FORMAT is int8, int4, e4m3, e5m2 or e2m1 with a byte for each code; int4packed, uint4packed and e2m1packed have half a byte, int2packed and
+// uint2packed a quarter; mxfp8 is e4m3 and mxfp4 is e2m1packed with powers of two as scales. All but the last four kinds have one group, unless a suffix follows: /blockN is groups of N
 // adjacent elements, /lanes a matrix of up to 1024 columns with a group for each. Tensors are float32, unless /f16 or /bf16 follows after that.
 //
 // # What is measured
 //
-// The elements are uniform in [-2.5, 2.5). The scale is .0200003, for int4 .3200003 and for e2m1 the power of two .5: then none is clipped but
-// by rounding. Zero points are 0. A kernel runs in rounds of a quarter of a millisecond or more, in turn with copies of the same bytes, and the
+// The elements are uniform in [-2.5, 2.5). The scale is .0200003, for four bits .3200003, for two 1.2800012 and for e2m1 the power of two .5:
+// then none is clipped but by rounding. Zero points are 0, those of unsigned codes in the middle. A kernel runs in rounds of a quarter of a millisecond or more, in turn with copies of the same bytes, and the
 // best round of each counts. Before the clock starts the work is done once, as what others did in between has taken its place in the caches,
 // unless a round is one run. All memory was touched before, and no two buffers begin at the same place of a page.
 //

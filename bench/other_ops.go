@@ -25,6 +25,28 @@ func conversionOps() []Op {
 	return append(ops, conversion("e2m1packed", kernels.E2M1Packed.Bytes, kernels.EncodeE2M1Pairs, kernels.DecodeE2M1Pairs)...)
 }
 
+// packOps pack codes that exist, and unpack them. Signed and unsigned ones are packed alike.
+func packOps() (ops []Op) {
+	for _, f := range []struct {
+		name    string
+		packing kernels.Packing
+		pack    func(dst []byte, src []int8)
+		unpack  func(dst []int8, src []byte)
+	}{
+		{"int4", kernels.Int4, kernels.Pack4[int8], kernels.Unpack4[int8]},
+		{"int2", kernels.Int2, kernels.Pack2[int8], kernels.Unpack2[int8]},
+	} {
+		ops = append(ops, Op{"pack/" + f.name, oneGroup, func(a *arena, n int) work {
+			packed, codes := alloc[byte](a, f.packing.Bytes(n)), alloc[int8](a, n)
+			return work{func() { f.pack(packed, codes) }, n, len(packed)}
+		}}, Op{"unpack/" + f.name, oneGroup, func(a *arena, n int) work {
+			packed, codes := alloc[byte](a, f.packing.Bytes(n)), alloc[int8](a, n)
+			return work{func() { f.unpack(codes, packed) }, len(packed), n}
+		}})
+	}
+	return ops
+}
+
 type small interface {
 	float16.Float16 | bf16.BFloat16 | fp8.E4M3FN | fp8.E5M2 | fp8.E4M3FNUZ | fp8.E5M2FNUZ | fp8.E8M0 | fp4.E2M1 | fp4.Pair
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/kernels"
-	"github.com/lowbit-go/lowbit/quant"
 )
 
 // intFormat and fpFormat are the formats of kernels with a byte for each code; fpFormat has e2m1packed too.
@@ -17,6 +16,13 @@ type intFormat struct {
 	scale    float32
 }
 
+// packedFormat is an integer format whose codes are packed; an unsigned one has half of its codes for numbers above zero.
+type packedFormat struct {
+	name    string
+	packing kernels.Packing
+	scale   float32
+}
+
 type fpFormat struct {
 	name   string
 	format kernels.Format
@@ -24,8 +30,9 @@ type fpFormat struct {
 }
 
 var (
-	intFormats = []intFormat{{"int8", -128, 127, .0200003}, {"int4", -8, 7, .3200003}}
-	fpFormats  = []fpFormat{{"e4m3", kernels.E4M3FN, .0200003}, {"e5m2", kernels.E5M2, .0200003}, {"e2m1", kernels.E2M1, .5}, {"e2m1packed", kernels.E2M1Packed, .5}}
+	intFormats    = []intFormat{{"int8", -128, 127, .0200003}, {"int4", -8, 7, .3200003}}
+	packedFormats = []packedFormat{{"int4packed", kernels.Int4, .3200003}, {"uint4packed", kernels.Uint4, .3200003}, {"int2packed", kernels.Int2, 1.2800012}, {"uint2packed", kernels.Uint2, 1.2800012}}
+	fpFormats     = []fpFormat{{"e4m3", kernels.E4M3FN, .0200003}, {"e5m2", kernels.E5M2, .0200003}, {"e2m1", kernels.E2M1, .5}, {"e2m1packed", kernels.E2M1Packed, .5}}
 )
 
 // maskKind is a form of a mask.
@@ -69,18 +76,20 @@ func tensorOps[T kernels.Float](suffix string, groupings []grouping) (ops []Op) 
 			})
 		}
 	}
-	for _, g := range groupings {
-		add("quantize/int4packed", g, func(a *arena, n int) work {
-			q, codes, bytes := packedInt4[T](a, n, g)
-			x := quant.Tensor[T]{Data: elements[T](a, n), Shape: g.shape(n)}
-			return work{func() { must(q.Quantize(codes, x)) }, size(x.Data) + bytes, len(codes.Data)}
-		})
-		add("dequantize/int4packed", g, func(a *arena, n int) work {
-			q, codes, bytes := packedInt4[T](a, n, g)
-			must(q.Quantize(codes, quant.Tensor[T]{Data: elements[T](a, n), Shape: g.shape(n)}))
-			y := quant.Tensor[T]{Data: alloc[T](a, n)}
-			return work{func() { must(quant.Dequantize(&y, *codes, 1)) }, len(codes.Data) + bytes, size(y.Data)}
-		})
+	for _, f := range packedFormats {
+		for _, g := range groupings {
+			add("quantize/"+f.name, g, func(a *arena, n int) work {
+				x, codes, grid := elements[T](a, n), alloc[byte](a, f.packing.Bytes(n)), g.grid(n)
+				p, bytes := f.params(a, grid.Groups)
+				return work{func() { kernels.QuantizeIntPacked(codes, x, grid, p, f.packing) }, size(x) + bytes, len(codes)}
+			})
+			add("dequantize/"+f.name, g, func(a *arena, n int) work {
+				codes, y, x, grid := alloc[byte](a, f.packing.Bytes(n)), alloc[T](a, n), elements[T](a, n), g.grid(n)
+				p, bytes := f.params(a, grid.Groups)
+				kernels.QuantizeIntPacked(codes, x, grid, p, f.packing)
+				return work{func() { kernels.DequantizeIntPacked(y, codes, grid, p, f.packing) }, len(codes) + bytes, size(y)}
+			})
+		}
 	}
 	for _, f := range fpFormats {
 		for _, g := range groupings {
@@ -136,6 +145,19 @@ func (f intFormat) params(a *arena, groups int) (p kernels.Int, bytes int) {
 	return kernels.Int{Min: f.min, Max: f.max, Scale: scale}, bytes
 }
 
+func (f packedFormat) params(a *arena, groups int) (p kernels.Int, bytes int) {
+	scale, bytes := scales(a, groups, f.scale)
+	p = kernels.Int{Scale: scale}
+	if p.Min, p.Max = f.packing.Range(); p.Min == 0 {
+		p.ZeroPoint = alloc[int32](a, groups)
+		for i := range p.ZeroPoint {
+			p.ZeroPoint[i] = int32(p.Max+1) / 2
+		}
+		bytes *= 2
+	}
+	return p, bytes
+}
+
 func (f fpFormat) params(a *arena, groups int) (p kernels.Fp, bytes int) {
 	scale, bytes := scales(a, groups, f.scale)
 	return kernels.Fp{Format: f.format, Scale: scale}, bytes
@@ -150,21 +172,6 @@ func scales(a *arena, groups int, value float32) (scale []float32, bytes int) {
 		return scale, 0
 	}
 	return scale, size(scale)
-}
-
-// packedInt4 prepares package quant, which packs, with int4's parameters.
-func packedInt4[T kernels.Float](a *arena, n int, g grouping) (q *quant.FakeQuantizer[T], codes *quant.Codes, bytes int) {
-	f := intFormats[1]
-	scale, bytes := scales(a, g.grid(n).Groups, f.scale)
-	params := quant.Params{Shape: make([]int, len(g.shape(n))), Scale: scale}
-	grid := g.grid(n)
-	for axis := range params.Shape {
-		params.Shape[axis] = 1
-	}
-	params.Shape[len(params.Shape)-1] = grid.Groups
-	q, err := quant.NewGiven[T](quant.Spec{DType: quant.Int4, Granularity: g.granularity}, quant.Weight, params)
-	must(err)
-	return q, &quant.Codes{Packed: true, Data: alloc[byte](a, n/2+n%2)}, bytes
 }
 
 // elements returns the elements that are quantized.

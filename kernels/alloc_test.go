@@ -133,6 +133,20 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		QuantizeInt(unsigned[:], x[:], g, Int{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
 		DequantizeInt(x[:], unsigned[:], g, Int{Min: 0, Max: 15, Scale: scale[:], Minval: minval[:]})
 	})
+	zero("QuantizeIntPacked", func() {
+		var x [n]T
+		var scale, minval [groups]float32
+		oneEach(scale[:])
+		var q [n]byte
+		for f := Int4; f <= Uint2; f++ {
+			least, most := f.Range()
+			for _, g := range []Grid{g, {11, groups, 2}, {22, groups, 1}} {
+				p := Int{Min: least, Max: most, Scale: scale[:], Minval: minval[:]}
+				QuantizeIntPacked(q[:f.Bytes(n)], x[:], g, p, f)
+				DequantizeIntPacked(x[:], q[:f.Bytes(n)], g, p, f)
+			}
+		}
+	})
 	zero("QuantizeFp", func() {
 		var x [n]T
 		var scale [groups]float32

@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 // DequantizeInt writes the values of integer codes:
 //
 //	dst = (q - qo)*s + fo
@@ -21,7 +23,34 @@ func dequantizeInt[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
 	if impl == generic || len(dst) == 0 {
 		portableDequantizeInt(dst, src, g, p)
 	} else {
-		dequantizeIntAsm(impl, dst, src, g, p)
+		dequantizeIntAsm(impl, storageOf[C](), dst, unsafe.Pointer(&src[0]), g, p)
+	}
+}
+
+// DequantizeIntPacked is DequantizeInt with codes packed as f says, in the same
+// pass: src has f.Bytes(len(dst)) bytes, and Min..Max must be a range that f can
+// hold. Groups need not begin at a byte, but those that do are faster.
+func DequantizeIntPacked[T Float](dst []T, src []byte, g Grid, p Int, f Packing) {
+	const kernel = "DequantizeIntPacked"
+	g.check(kernel, "dst", len(dst))
+	p.check(kernel, g.Groups)
+	f.check(kernel, p)
+	checkLen(kernel, "src", len(src), f.Bytes(len(dst)))
+	out := memory("dst", dst)
+	checkApart(kernel, out, memory("src", src))
+	p.apart(kernel, out)
+	dequantizeIntPacked(current(), dst, src, g, p, f)
+}
+
+func dequantizeIntPacked[T Float](impl isa, dst []T, src []byte, g Grid, p Int, f Packing) {
+	g = g.merged()
+	switch {
+	case impl == generic || len(dst) == 0:
+		portableDequantizeIntPacked(dst, src, g, p, f)
+	case g.inBytes(f.bits()):
+		dequantizeIntAsm(impl, f.storage(), dst, unsafe.Pointer(&src[0]), g, p)
+	default:
+		dequantizeIntBetweenBytes(impl, dst, src, g, p, f)
 	}
 }
 
@@ -43,7 +72,7 @@ func DequantizeFp[T Float](dst []T, src []byte, g Grid, p Fp) {
 
 func dequantizeFp[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
 	g = g.merged()
-	if impl == generic || len(dst) == 0 || !p.Format.aligned(g) {
+	if impl == generic || len(dst) == 0 || !g.inBytes(p.Format.bits()) {
 		portableDequantizeFp(dst, src, g, p)
 	} else {
 		dequantizeFpAsm(impl, dst, src, g, p)

@@ -49,8 +49,13 @@
 // scalar function that it names, which says what becomes of NaN and of what is
 // out of range; a Decode function gives the exact values. They are for the types
 // of packages bf16, fp8, fp4 and of github.com/x448/float16, whose functions for
-// single numbers the names refer to. Pack and Unpack put integer codes of four
-// and of two bits into bytes and take them out again.
+// single numbers the names refer to.
+//
+// # Packed codes
+//
+// Integer codes of four and of two bits may lie several to a byte, the first in
+// the lowest bits. QuantizeIntPacked and DequantizeIntPacked write and read them
+// so; Pack and Unpack are for codes that exist already.
 //
 // # Large results
 //

@@ -23,6 +23,21 @@ func ExampleFakeQuantizeInt() {
 	// [1 1 1 0] [1 1 1 0]
 }
 
+// Blocks of four int4 codes, two to a byte.
+func ExampleQuantizeIntPacked() {
+	x := []float32{0.1, -0.7, 0.3, 0.2, 1, 2, -3, 4}
+	blocks := kernels.Grid{Rows: 1, Groups: 2, Len: 4}
+	p := kernels.Int{Min: -8, Max: 7, Scale: []float32{0.1, 0.5}}
+	q, y := make([]byte, kernels.Int4.Bytes(len(x))), make([]float32, len(x))
+	kernels.QuantizeIntPacked(q, x, blocks, p, kernels.Int4)
+	kernels.DequantizeIntPacked(y, q, blocks, p, kernels.Int4)
+	fmt.Printf("%x\n", q)
+	fmt.Println(y)
+	// Output:
+	// 9123427a
+	// [0.1 -0.7 0.3 0.2 1 2 -3 3.5]
+}
+
 // Codes of uint8 with a scale and a zero point for each column.
 func ExampleQuantizeInt() {
 	x := []float32{

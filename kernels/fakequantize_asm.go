@@ -58,7 +58,7 @@ func (c *fakeCall) run(kind asm.Mask, mask *byte, off, first, groups, length, ah
 
 // rows runs over so many groups of every row of the grid, from base on.
 func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
-	if mask.kind == bitMask && !g.bytesOfBits() {
+	if mask.kind == bitMask && !g.inBytes(1) {
 		c.oddRows(mask.data, g, groups)
 		return
 	}
@@ -73,11 +73,6 @@ func (c *fakeCall) rows(mask Mask, g Grid, groups int) {
 		}
 		c.run(kind, m, s.off, s.first, s.groups, s.length, s.ahead)
 	}
-}
-
-// bytesOfBits reports whether every group, or every row, begins at a byte of a bit mask.
-func (g Grid) bytesOfBits() bool {
-	return g.Len%8 == 0 || g.Rows*g.Groups == 1 || g.Len == 1 && (g.Rows == 1 || g.Groups%8 == 0)
 }
 
 // oddRows is for groups that do not begin at a byte of the mask: bytes are
@@ -117,7 +112,7 @@ func putBits(bits []byte, off int, bytes []byte) {
 }
 
 func newFakeCall[T Float](impl isa, dst []T, mask Mask, src []T, g Grid) fakeCall {
-	if mask.kind == bitMask && !g.bytesOfBits() {
+	if mask.kind == bitMask && !g.inBytes(1) {
 		clear(mask.data)
 	}
 	c := fakeCall{impl: impl, elem: elemOf[T](), size: int(unsafe.Sizeof(*new(T))), y: unsafe.Pointer(&dst[0]), x: unsafe.Pointer(&src[0])}

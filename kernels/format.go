@@ -41,10 +41,7 @@ func (f Format) Max() float32 {
 
 // Bytes returns how many bytes n codes take.
 func (f Format) Bytes(n int) int {
-	if f == E2M1Packed {
-		return n/2 + n%2
-	}
-	return n
+	return packedBytes(n, f.bits())
 }
 
 // bits returns how many bits a code takes.
@@ -53,11 +50,6 @@ func (f Format) bits() int {
 		return 4
 	}
 	return 8
-}
-
-// aligned reports whether every group's codes begin at a byte.
-func (f Format) aligned(g Grid) bool {
-	return f != E2M1Packed || g.Len%2 == 0 || g.Rows*g.Groups == 1
 }
 
 // asmCode is what the assembly calls the format.

@@ -9,18 +9,20 @@ import (
 // Each target runs one family of kernels on arbitrary bits: grids, ranges of
 // codes, scales, zero points and elements come from the data as they are.
 
-func FuzzFakeQuantizeInt(f *testing.F) { fuzz(f, "FakeQuantizeInt/") }
-func FuzzQuantizeInt(f *testing.F)     { fuzz(f, "QuantizeInt/") }
-func FuzzDequantizeInt(f *testing.F)   { fuzz(f, "DequantizeInt/") }
-func FuzzFakeQuantizeFp(f *testing.F)  { fuzz(f, "FakeQuantizeFp/") }
-func FuzzQuantizeFp(f *testing.F)      { fuzz(f, "QuantizeFp/") }
-func FuzzDequantizeFp(f *testing.F)    { fuzz(f, "DequantizeFp/") }
-func FuzzBackward(f *testing.F)        { fuzz(f, "Backward/") }
-func FuzzMinMax(f *testing.F)          { fuzz(f, "MinMax/") }
-func FuzzPack(f *testing.F)            { fuzz(f, "Pack") }
-func FuzzUnpack(f *testing.F)          { fuzz(f, "Unpack") }
-func FuzzEncode(f *testing.F)          { fuzz(f, "Encode") }
-func FuzzDecode(f *testing.F)          { fuzz(f, "Decode") }
+func FuzzFakeQuantizeInt(f *testing.F)     { fuzz(f, "FakeQuantizeInt/") }
+func FuzzQuantizeInt(f *testing.F)         { fuzz(f, "QuantizeInt/") }
+func FuzzDequantizeInt(f *testing.F)       { fuzz(f, "DequantizeInt/") }
+func FuzzQuantizeIntPacked(f *testing.F)   { fuzz(f, "QuantizeIntPacked/") }
+func FuzzDequantizeIntPacked(f *testing.F) { fuzz(f, "DequantizeIntPacked/") }
+func FuzzFakeQuantizeFp(f *testing.F)      { fuzz(f, "FakeQuantizeFp/") }
+func FuzzQuantizeFp(f *testing.F)          { fuzz(f, "QuantizeFp/") }
+func FuzzDequantizeFp(f *testing.F)        { fuzz(f, "DequantizeFp/") }
+func FuzzBackward(f *testing.F)            { fuzz(f, "Backward/") }
+func FuzzMinMax(f *testing.F)              { fuzz(f, "MinMax/") }
+func FuzzPack(f *testing.F)                { fuzz(f, "Pack") }
+func FuzzUnpack(f *testing.F)              { fuzz(f, "Unpack") }
+func FuzzEncode(f *testing.F)              { fuzz(f, "Encode") }
+func FuzzDecode(f *testing.F)              { fuzz(f, "Decode") }
 
 func fuzz(f *testing.F, prefix string) {
 	var family []kernel

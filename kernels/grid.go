@@ -28,6 +28,13 @@ func (g Grid) group(i int) (group, end int) {
 	return k % g.Groups, (k + 1) * g.Len
 }
 
+// inBytes reports whether every group, or every row of groups of one element,
+// begins at a byte if elements have so many bits.
+func (g Grid) inBytes(bits int) bool {
+	n := 8 / bits
+	return g.Len%n == 0 || g.Rows*g.Groups == 1 || g.Len == 1 && (g.Rows == 1 || g.Groups%n == 0)
+}
+
 // merged returns a grid of the same groups with as few rows as can be.
 func (g Grid) merged() Grid {
 	if g.Groups == 1 {

@@ -74,6 +74,15 @@ func TestMistakes(t *testing.T) {
 		{"QuantizeInt: len(dst)=11, want 12", func(w *workbench) { QuantizeInt(w.signed[:11], w.x, benchGrid, w.int()) }},
 		{"DequantizeInt: len(dst)=11, want 12", func(w *workbench) { DequantizeInt(w.y[:11], w.signed, benchGrid, w.int()) }},
 		{"DequantizeInt: len(src)=11, want 12", func(w *workbench) { DequantizeInt(w.y, w.signed[:11], benchGrid, w.int()) }},
+		{"QuantizeIntPacked: len(dst)=12, want 6", func(w *workbench) { QuantizeIntPacked(w.q, w.x, benchGrid, w.int(), Int4) }},
+		{"QuantizeIntPacked: len(src)=11, want 12", func(w *workbench) { QuantizeIntPacked(w.q[:6], w.x[:11], benchGrid, w.int(), Int4) }},
+		{"QuantizeIntPacked: len(Scale)=2, want 3", func(w *workbench) {
+			QuantizeIntPacked(w.q[:3], w.x, benchGrid, Int{Min: 0, Max: 3, Scale: w.scale[:2]}, Uint2)
+		}},
+		{"DequantizeIntPacked: len(src)=6, want 3", func(w *workbench) {
+			DequantizeIntPacked(w.y, w.q[:6], benchGrid, Int{Min: -2, Max: 1, Scale: w.scale}, Int2)
+		}},
+		{"DequantizeIntPacked: len(dst)=11, want 12", func(w *workbench) { DequantizeIntPacked(w.y[:11], w.q[:6], benchGrid, w.int(), Int4) }},
 		{"FakeQuantizeFp: len(Scale)=2, want 3", func(w *workbench) { FakeQuantizeFp(w.y, NoMask, w.x, benchGrid, Fp{E5M2, w.scale[:2]}) }},
 		{"QuantizeFp: len(dst)=12, want 6", func(w *workbench) { QuantizeFp(w.q, w.x, benchGrid, Fp{E2M1Packed, w.scale}) }},
 		{"QuantizeFp: len(dst)=6, want 12", func(w *workbench) { QuantizeFp(w.q[:6], w.x, benchGrid, Fp{E2M1, w.scale}) }},
@@ -117,6 +126,12 @@ func TestMistakes(t *testing.T) {
 			QuantizeInt(w.signed, w.x, benchGrid, Int{Min: 0, Max: 128, Scale: w.scale})
 		}},
 		{"DequantizeInt: codes -8..7 do not fit into uint8", func(w *workbench) { DequantizeInt(w.y, w.q, benchGrid, w.int()) }},
+		{"QuantizeIntPacked: codes -8..7 do not fit into Uint4", func(w *workbench) { QuantizeIntPacked(w.q[:6], w.x, benchGrid, w.int(), Uint4) }},
+		{"QuantizeIntPacked: codes 0..4 do not fit into Uint2", func(w *workbench) {
+			QuantizeIntPacked(w.q[:3], w.x, benchGrid, Int{Min: 0, Max: 4, Scale: w.scale}, Uint2)
+		}},
+		{"DequantizeIntPacked: codes -8..7 do not fit into Int2", func(w *workbench) { DequantizeIntPacked(w.y, w.q[:3], benchGrid, w.int(), Int2) }},
+		{"DequantizeIntPacked: unknown Packing(4)", func(w *workbench) { DequantizeIntPacked(w.y, w.q[:3], benchGrid, w.int(), 4) }},
 		{"FakeQuantizeInt: both ZeroPoint and Minval", func(w *workbench) {
 			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, Int{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval})
 		}},
@@ -156,6 +171,10 @@ func TestMistakes(t *testing.T) {
 		}},
 		{"QuantizeInt: dst overlaps src", func(w *workbench) { QuantizeInt(view[int8](view4(w.x[:3])), w.x, benchGrid, w.int()) }},
 		{"QuantizeInt: dst overlaps Scale", func(w *workbench) { QuantizeInt(view[int8](view4(w.scale)), w.x, benchGrid, w.int()) }},
+		{"QuantizeIntPacked: dst overlaps src", func(w *workbench) { QuantizeIntPacked(view4(w.x[10:])[:6], w.x, benchGrid, w.int(), Int4) }},
+		{"QuantizeIntPacked: dst overlaps Scale", func(w *workbench) { QuantizeIntPacked(view4(w.scale)[:6], w.x, benchGrid, w.int(), Int4) }},
+		{"DequantizeIntPacked: dst overlaps src", func(w *workbench) { DequantizeIntPacked(w.all[42:54], w.q[:6], benchGrid, w.int(), Int4) }},
+		{"DequantizeIntPacked: dst overlaps Scale", func(w *workbench) { DequantizeIntPacked(w.all[34:46], w.q[:6], benchGrid, w.int(), Int4) }},
 		{"DequantizeInt: dst overlaps src", func(w *workbench) { DequantizeInt(w.all[42:54], w.signed, benchGrid, w.int()) }},
 		{"DequantizeInt: dst overlaps Scale", func(w *workbench) { DequantizeInt(w.all[34:46], w.signed, benchGrid, w.int()) }},
 		{"QuantizeFp: dst overlaps src", func(w *workbench) { QuantizeFp(view4(w.x[9:]), w.x, benchGrid, w.fp()) }},
@@ -208,6 +227,8 @@ func TestNoMistakes(t *testing.T) {
 		FakeQuantizeFp(nil, BitMask(nil), w.x[:0], g, Fp{E2M1, p.Scale})
 		QuantizeInt([]int8(nil), w.x[:0], g, p)
 		DequantizeInt[float32, int8](nil, nil, g, p)
+		QuantizeIntPacked(nil, w.x[:0], g, p, Int4)
+		DequantizeIntPacked[float32](nil, nil, g, p, Int4)
 		QuantizeFp(nil, w.x[:0], g, Fp{E2M1Packed, p.Scale})
 		DequantizeFp[float32](nil, nil, g, Fp{E2M1Packed, p.Scale})
 	}
@@ -248,6 +269,17 @@ func TestBitMaskLen(t *testing.T) {
 	}
 	assert.Equal(t, math.MaxInt/8+1, BitMaskLen(math.MaxInt))
 	assert.Equal(t, math.MaxInt/2+1, E2M1Packed.Bytes(math.MaxInt))
+	assert.Equal(t, math.MaxInt/4+1, Uint2.Bytes(math.MaxInt))
+}
+
+func TestPacking(t *testing.T) {
+	for f, want := range []string{"Int4", "Uint4", "Int2", "Uint2", "Packing(4)"} {
+		assert.Equal(t, want, Packing(f).String())
+	}
+	for f, want := range [][2]int{{-8, 7}, {0, 15}, {-2, 1}, {0, 3}} {
+		least, most := Packing(f).Range()
+		assert.Equal(t, want, [2]int{least, most})
+	}
 }
 
 func TestFormat(t *testing.T) {

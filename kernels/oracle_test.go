@@ -273,6 +273,21 @@ func TestOracleGrid(t *testing.T) {
 		portableFakeQuantizeInt(y, ByteMask(mask), x, g, ints)
 		portableFakeQuantizeFp(yf, BitMask(bits), x, g, fps)
 		portableQuantizeInt(code, x, g, ints)
+		for _, f := range []Packing{Int4, Uint2} {
+			p := ints
+			p.Min, p.Max = f.Range()
+			q, again := make([]byte, f.Bytes(n)), make([]float32, n)
+			fill(q)
+			portableQuantizeIntPacked(q, x, g, p, f)
+			portableDequantizeIntPacked(again, q, g, p, f)
+			c, b := make([]int8, n), make([]float32, n)
+			portableQuantizeInt(c, x, g, p)
+			portableDequantizeInt(b, c, g, p)
+			assert.Negative(t, differ(f32, view4(again), view4(b)), "%+v", g)
+			want := make([]byte, len(q))
+			portablePack(want, c, f.bits())
+			assert.Equal(t, want, q)
+		}
 		portableQuantizeFp(packed, x, g, fps)
 		portableDequantizeFp(back, packed, g, fps)
 		one := Grid{1, 1, 1}
@@ -310,7 +325,7 @@ func TestOracleGrid(t *testing.T) {
 	}
 }
 
-// Packed codes are where they belong, those packed in words too.
+// Packed codes are where they belong.
 func TestOraclePack(t *testing.T) {
 	for _, bits := range []int{2, 4} {
 		perByte := 8 / bits
@@ -321,9 +336,6 @@ func TestOraclePack(t *testing.T) {
 			}
 			packed := make([]byte, (n+perByte-1)/perByte)
 			portablePack(packed, codes, bits)
-			words := make([]byte, len(packed))
-			pack(words, codes, bits)
-			assert.Equal(t, packed, words)
 			for i := range perByte * len(packed) {
 				want := 0
 				if i < n {
@@ -334,13 +346,8 @@ func TestOraclePack(t *testing.T) {
 				}
 			}
 			back, raw := make([]int8, n), make([]uint8, n)
-			unpack(back, packed, bits)
-			unpack(raw, packed, bits)
-			backAlone, rawAlone := make([]int8, n), make([]uint8, n)
-			portableUnpack(backAlone, packed, bits)
-			portableUnpack(rawAlone, packed, bits)
-			assert.Equal(t, backAlone, back)
-			assert.Equal(t, rawAlone, raw)
+			portableUnpack(back, packed, bits)
+			portableUnpack(raw, packed, bits)
 			for i, c := range codes {
 				if back[i] != c || int(raw[i]) != int(c)&(1<<bits-1) {
 					t.Fatalf("%d bits, %d codes: code %d is %d and %d, want %d", bits, n, i, back[i], raw[i], c)
@@ -348,6 +355,39 @@ func TestOraclePack(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Every byte is unpacked, and every pair of bytes and every four codes packed, wherever they are in a register, as the portable code does.
+func TestPackAll(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		for _, bits := range []int{2, 4} {
+			for before := range 8 / bits * 9 {
+				packed := make([]byte, 256+before)
+				for i := range packed {
+					packed[i] = byte(i - before)
+				}
+				n := len(packed) * 8 / bits
+				signed, unsigned, wantSigned, wantUnsigned := make([]int8, n), make([]uint8, n), make([]int8, n), make([]uint8, n)
+				unpack(current(), signed, packed, bits)
+				unpack(current(), unsigned, packed, bits)
+				portableUnpack(wantSigned, packed, bits)
+				portableUnpack(wantUnsigned, packed, bits)
+				assert.Equal(t, wantSigned, signed)
+				assert.Equal(t, wantUnsigned, unsigned)
+				again := make([]byte, len(packed))
+				pack(current(), again, signed, bits)
+				assert.Equal(t, packed, again)
+			}
+			pairs := make([]uint8, 0, 2<<16)
+			for i := range 1 << 16 {
+				pairs = append(pairs, byte(i), byte(i>>8))
+			}
+			got, want := make([]byte, len(pairs)*bits/8), make([]byte, len(pairs)*bits/8)
+			pack(current(), got, pairs, bits)
+			portablePack(want, pairs, bits)
+			assert.Equal(t, want, got)
+		}
+	})
 }
 
 // All 65536 float16 and bfloat16 numbers, and the float32 numbers at and beside every tie.

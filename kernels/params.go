@@ -53,6 +53,18 @@ func (p Int) apart(kernel string, out region) {
 	checkApart(kernel, out, memory("Minval", p.Minval))
 }
 
+// part returns the parameters of n groups from the first on.
+func (p Int) part(first, n int) Int {
+	p.Scale = p.Scale[first:][:n]
+	if p.ZeroPoint != nil {
+		p.ZeroPoint = p.ZeroPoint[first:][:n]
+	}
+	if p.Minval != nil {
+		p.Minval = p.Minval[first:][:n]
+	}
+	return p
+}
+
 // group returns a group's scale, quant_offset and float_offset.
 func (p Int) group(g int) (s, qo, fo float32) {
 	switch {

@@ -33,6 +33,20 @@ func TestPieces(t *testing.T) {
 			fakeQuantizeInt(impl, y, ByteMask(bytes), x, g, p)
 			quantizeInt(impl, codes, x, g, p)
 			dequantizeInt(impl, back, codes, g, p)
+			var packed [4][]byte
+			var unpacked [4][]float32
+			for f := range packed {
+				f, p := Packing(f), p
+				p.Min, p.Max = f.Range()
+				p.ZeroPoint = nil
+				packed[f], unpacked[f] = make([]byte, f.Bytes(n)), make([]float32, n)
+				quantizeIntPacked(impl, packed[f], x, g, p, f)
+				dequantizeIntPacked(impl, unpacked[f], packed[f], g, p, f)
+			}
+			nibbles, crumbs, uncrumbed := make([]byte, Int4.Bytes(n)), make([]byte, Int2.Bytes(n)), make([]int8, n)
+			pack(impl, nibbles, codes, 4)
+			pack(impl, crumbs, codes, 2)
+			unpack(impl, uncrumbed, crumbs, 2)
 			fp, small, large := make([]float32, n), make([]byte, E2M1Packed.Bytes(n)), make([]float32, n)
 			fpBits := make([]byte, BitMaskLen(n))
 			fakeQuantizeFp(impl, fp, BitMask(fpBits), x, g, Fp{E4M3FN, p.Scale})
@@ -41,7 +55,7 @@ func TestPieces(t *testing.T) {
 			dx, least, most := make([]float32, n), make([]float32, g.Groups), make([]float32, g.Groups)
 			backward(impl, dx, x, BitMask(bits))
 			minMax(impl, least, most, x, g)
-			return []any{y, bits, bytes, codes, back, fp, fpBits, small, large, dx, least, most}
+			return []any{packed[0], packed[1], packed[2], packed[3], unpacked[0], unpacked[1], unpacked[2], unpacked[3], nibbles, crumbs, uncrumbed, y, bits, bytes, codes, back, fp, fpBits, small, large, dx, least, most}
 		}
 		want := results(generic)
 		forEachImplementation(t, func(t *testing.T) {

@@ -1,5 +1,7 @@
 package kernels
 
+import "unsafe"
+
 // QuantizeInt writes integer codes:
 //
 //	dst = clamp(round((x - fo) / s) + qo, Min, Max), or 0 for NaN
@@ -21,7 +23,34 @@ func quantizeInt[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) {
 	if impl == generic || len(src) == 0 {
 		portableQuantizeInt(dst, src, g, p)
 	} else {
-		quantizeIntAsm(impl, dst, src, g, p)
+		quantizeIntAsm(impl, storageOf[C](), unsafe.Pointer(&dst[0]), src, g, p)
+	}
+}
+
+// QuantizeIntPacked is QuantizeInt with codes packed as f says, in the same pass:
+// dst has f.Bytes(len(src)) bytes, and Min..Max must be a range that f can hold.
+// Groups need not begin at a byte, but those that do are faster.
+func QuantizeIntPacked[T Float](dst []byte, src []T, g Grid, p Int, f Packing) {
+	const kernel = "QuantizeIntPacked"
+	g.check(kernel, "src", len(src))
+	p.check(kernel, g.Groups)
+	f.check(kernel, p)
+	checkLen(kernel, "dst", len(dst), f.Bytes(len(src)))
+	out := memory("dst", dst)
+	checkApart(kernel, out, memory("src", src))
+	p.apart(kernel, out)
+	quantizeIntPacked(current(), dst, src, g, p, f)
+}
+
+func quantizeIntPacked[T Float](impl isa, dst []byte, src []T, g Grid, p Int, f Packing) {
+	g = g.merged()
+	switch {
+	case impl == generic || len(src) == 0:
+		portableQuantizeIntPacked(dst, src, g, p, f)
+	case g.inBytes(f.bits()):
+		quantizeIntAsm(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
+	default:
+		quantizeIntBetweenBytes(impl, dst, src, g, p, f)
 	}
 }
 
@@ -43,7 +72,7 @@ func QuantizeFp[T Float](dst []byte, src []T, g Grid, p Fp) {
 
 func quantizeFp[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {
 	g = g.merged()
-	if impl == generic || len(src) == 0 || !p.Format.aligned(g) {
+	if impl == generic || len(src) == 0 || !g.inBytes(p.Format.bits()) {
 		portableQuantizeFp(dst, src, g, p)
 	} else {
 		quantizeFpAsm(impl, dst, src, g, p)

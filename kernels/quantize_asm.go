@@ -6,32 +6,25 @@ import (
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
-func codeOf[C Code]() asm.Code {
-	if any(*new(C)) == any(int8(0)) {
-		return asm.Int8
-	}
-	return asm.Uint8
-}
-
 // quantizeIntAsm is the integer formula on an implementation with assembly.
-func quantizeIntAsm[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int) {
+func quantizeIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p Int) {
 	if g.Groups <= fewGroups {
 		var recip [fewGroups]float32
-		quantizeIntRuns(impl, dst, src, g, p, recip[:])
+		quantizeIntRuns(impl, st, dst, src, g, p, recip[:])
 	} else {
 		var recip [manyGroups]float32
-		quantizeIntRuns(impl, dst, src, g, p, recip[:])
+		quantizeIntRuns(impl, st, dst, src, g, p, recip[:])
 	}
 }
 
-func quantizeIntRuns[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int, recip []float32) {
-	code, elem, least, most := codeOf[C](), elemOf[T](), int32(p.Min), int32(p.Max)
-	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), 8, NoMask)
+func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p Int, recip []float32) {
+	code, elem, least, most := st.code, elemOf[T](), int32(p.Min), int32(p.Max)
+	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), dst, st.bits, NoMask)
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
 		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
 		for s := (spans{g: g, base: base, n: n, most: mostElements, to: to}); s.advance(); {
-			q, x := unsafe.Pointer(&dst[s.off]), unsafe.Pointer(&src[s.off])
+			q, x := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&src[s.off])
 			scale, recip := &p.Scale[base+s.first], &recip[s.first]
 			switch {
 			case p.Minval != nil:
@@ -44,6 +37,26 @@ func quantizeIntRuns[C Code, T Float](impl isa, dst []C, src []T, g Grid, p Int,
 		}
 	}
 }
+
+// quantizeIntBetweenBytes is for groups that do not begin at a byte of packed
+// codes: a byte each comes first, in pieces that stay in the L1 cache.
+func quantizeIntBetweenBytes[T Float](impl isa, dst []byte, src []T, g Grid, p Int, f Packing) {
+	var codes [betweenBytes]int8 // which have room for unsigned ones too
+	bits := f.bits()
+	for s := (spans{g: g, n: g.Groups, most: len(codes)}); s.advance(); {
+		n := s.groups * s.length
+		quantizeIntAsm(impl, storageOf[int8](), unsafe.Pointer(&codes[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, p.part(s.first, s.groups))
+		at, rest := s.off, codes[:n]
+		for toByte := 8 / bits; at%toByte > 0 && len(rest) > 0; at++ {
+			dst[at/toByte] |= byte(rest[0]) & (1<<bits - 1) << (at % toByte * bits)
+			rest = rest[1:]
+		}
+		pack(impl, dst[at*bits/8:][:packedBytes(len(rest), bits)], rest, bits)
+	}
+}
+
+// betweenBytes is how many codes there are in such a piece.
+const betweenBytes = 4096
 
 // quantizeFpAsm is the float formula on an implementation with assembly.
 func quantizeFpAsm[T Float](impl isa, dst []byte, src []T, g Grid, p Fp) {

@@ -95,7 +95,7 @@ func concat(lists ...[]kernel) (all []kernel) {
 func tensorKernels[T Float]() []kernel {
 	return concat(
 		fakeQuantizeIntKernels[T](), codeKernels[T, int8](signedRanges), codeKernels[T, uint8](unsignedRanges),
-		fpKernels[T](), backwardKernels[T](), minMaxKernels[T](),
+		packedKernels[T](), fpKernels[T](), backwardKernels[T](), minMaxKernels[T](),
 	)
 }
 
@@ -207,6 +207,52 @@ func codeKernels[T Float, C Code](ranges []Int) (list []kernel) {
 			run:    dequantize(DequantizeInt[T, C]),
 			oracle: dequantize(portableDequantizeInt[T, C]),
 		})
+	}
+	return list
+}
+
+// packedKernels quantize to packed codes and back.
+func packedKernels[T Float]() (list []kernel) {
+	e := elementType[T]()
+	for packing := Int4; packing <= Uint2; packing++ {
+		least, most := packing.Range()
+		ranges := []Int{{Min: least, Max: most}}
+		for _, p := range append(signedRanges, unsignedRanges...) {
+			if p.Min >= least && p.Max <= most {
+				ranges = append(ranges, p)
+			}
+		}
+		packed := func(g Grid) int { return packing.Bytes(elements(g)) }
+		for _, f := range formulations {
+			params := []operand{in("scale", f32, groups), in("zeroPoint", int32s, f.zeroPoints), in("minval", f32, f.minval)}
+			quantize := func(k func(dst []byte, src []T, g Grid, p Int, f Packing)) func(t *trial) {
+				return func(t *trial) { k(t.mem[0], mem[T](t, 1), t.grid, intParams(t, f.name), packing) }
+			}
+			dequantize := func(k func(dst []T, src []byte, g Grid, p Int, f Packing)) func(t *trial) {
+				return func(t *trial) { k(mem[T](t, 0), t.mem[1], t.grid, intParams(t, f.name), packing) }
+			}
+			list = append(list, kernel{
+				name:     fmt.Sprintf("QuantizeIntPacked/%s/%v/%s", e.name, packing, f.name),
+				operands: append([]operand{out("dst", bytes8, packed), in("src", e, elements)}, params...),
+				formats:  ranges,
+				fill: func(r *source, t *trial) {
+					fillIntParams(r, t)
+					nearInts(r, mem[T](t, 1), t.grid, intParams(t, f.name))
+				},
+				run:    quantize(QuantizeIntPacked[T]),
+				oracle: quantize(portableQuantizeIntPacked[T]),
+			}, kernel{
+				name:     fmt.Sprintf("DequantizeIntPacked/%s/%v/%s", e.name, packing, f.name),
+				operands: append([]operand{out("dst", e, elements), in("src", bytes8, packed)}, params...),
+				formats:  ranges,
+				fill: func(r *source, t *trial) {
+					fillIntParams(r, t)
+					fillBytes(r, t.mem[1])
+				},
+				run:    dequantize(DequantizeIntPacked[T]),
+				oracle: dequantize(portableDequantizeIntPacked[T]),
+			})
+		}
 	}
 	return list
 }

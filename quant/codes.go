@@ -62,7 +62,7 @@ func (c Codes) repack(packed bool) (Codes, error) {
 		c.Data = make([]byte, size)
 	}
 	for at := 0; at < size; {
-		n := l.part(at, size)
+		n := l.part(at, size, size)
 		if packed {
 			l.pack(c.Data[l.offset(at):], was.Data[at:][:n])
 		} else {

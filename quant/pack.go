@@ -59,8 +59,8 @@ func (l lines) offset(at int) int {
 	return l.bytes(at)
 }
 
-// part returns how many of the elements [at, end) to pack at a time: of one line, and at most chunk.
-func (l lines) part(at, end int) int { return min(chunk, end-at, l.length-at%l.length) }
+// part returns how many of the elements [at, end) to pack at a time: of one line, and at most so many.
+func (l lines) part(at, end, most int) int { return min(most, end-at, l.length-at%l.length) }
 
 // pack packs elements of one line.
 func (l lines) pack(dst, codes []byte) {

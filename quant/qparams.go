@@ -151,9 +151,22 @@ func (f *format) fp(p *Params, s span) kernels.Fp {
 	return k
 }
 
-// packed returns the parameters of a span for a kernel of float4, two to a byte.
-func (f *format) packed(p *Params, s span) kernels.Fp {
+// pairs returns the parameters of a span for a kernel of float4, two to a byte.
+func (f *format) pairs(p *Params, s span) kernels.Fp {
 	return kernels.Fp{Format: kernels.E2M1Packed, Scale: p.Scale[s.group:][:s.grid.Groups]}
+}
+
+// packing tells the kernels of packed integers which they are.
+func (f *format) packing() kernels.Packing {
+	switch f.dtype {
+	case Int4:
+		return kernels.Int4
+	case Uint4:
+		return kernels.Uint4
+	case Int2:
+		return kernels.Int2
+	}
+	return kernels.Uint2
 }
 
 // encode writes the codes of values that a user's own step made: the nearest code, 0 for NaN where the format has none.

@@ -129,16 +129,24 @@ func (p *pass[T]) quantize(b *bench[T], lo, hi int) {
 		return
 	}
 	for lo < hi {
-		n := p.lines.part(lo, hi)
-		if p.step == nil && p.pairs(lo, lo+n) {
-			for s := range p.tiling.spans(lo, lo+n) {
-				kernels.QuantizeFp(p.codes[s.at/2:][:s.len()/2], p.x[s.at:][:s.len()], s.grid, p.format.packed(p.params, s))
+		end := lo + p.lines.part(lo, hi, hi-lo)
+		if p.step == nil && p.inBytes(lo, end) {
+			for s := range p.tiling.spans(lo, end) {
+				dst, x := p.packed(s), p.x[s.at:][:s.len()]
+				if p.lines.fp4 {
+					kernels.QuantizeFp(dst, x, s.grid, p.format.pairs(p.params, s))
+				} else {
+					kernels.QuantizeIntPacked(dst, x, s.grid, p.format.int(p.params, s), p.format.packing())
+				}
 			}
-		} else {
+			lo = end
+		}
+		for lo < end {
+			n := p.lines.part(lo, end, chunk)
 			p.encode(b, b.codes[:n], lo)
 			p.lines.pack(p.codes[p.lines.offset(lo):], b.codes[:n])
+			lo += n
 		}
-		lo += n
 	}
 }
 
@@ -149,26 +157,38 @@ func (p *pass[T]) dequantize(b *bench[T], lo, hi int) {
 		return
 	}
 	for lo < hi {
-		n := p.lines.part(lo, hi)
-		if p.pairs(lo, lo+n) {
-			for s := range p.tiling.spans(lo, lo+n) {
-				kernels.DequantizeFp(p.y[s.at:][:s.len()], p.codes[s.at/2:][:s.len()/2], s.grid, p.format.packed(p.params, s))
+		end := lo + p.lines.part(lo, hi, hi-lo)
+		if p.inBytes(lo, end) {
+			for s := range p.tiling.spans(lo, end) {
+				y, src := p.y[s.at:][:s.len()], p.packed(s)
+				if p.lines.fp4 {
+					kernels.DequantizeFp(y, src, s.grid, p.format.pairs(p.params, s))
+				} else {
+					kernels.DequantizeIntPacked(y, src, s.grid, p.format.int(p.params, s), p.format.packing())
+				}
 			}
-		} else {
+			lo = end
+		}
+		for lo < end {
+			n := p.lines.part(lo, end, chunk)
 			p.lines.unpack(b.codes[:n], p.codes[p.lines.offset(lo):], p.format.dtype.Storage() == Int8)
 			p.decode(p.y[lo:][:n], b.codes[:n], lo)
+			lo += n
 		}
-		lo += n
 	}
 }
 
-// pairs tells whether the elements [lo, hi) are float4 in spans and groups of pairs, which the kernels pack and unpack themselves.
-func (p *pass[T]) pairs(lo, hi int) bool {
-	if !p.lines.fp4 {
-		return false
-	}
+// packed returns the packed codes of a span that begins at a byte.
+func (p *pass[T]) packed(s span) []byte {
+	return p.codes[p.lines.offset(s.at):][:p.lines.bytes(s.len())]
+}
+
+// inBytes tells whether the spans of the elements [lo, hi), of one line, begin at a byte, so that the kernels can pack and unpack them. Those
+// of float4 are better off with groups that do, too.
+func (p *pass[T]) inBytes(lo, hi int) bool {
+	n := 8 / p.lines.bits
 	for s := range p.tiling.spans(lo, hi) {
-		if s.at%2 != 0 || s.len()%2 != 0 || s.grid.Len%2 != 0 {
+		if s.at%p.lines.length%n != 0 || p.lines.fp4 && s.grid.Len%n != 0 && !(s.grid.Len == 1 && s.grid.Groups%n == 0) {
 			return false
 		}
 	}

@@ -20,6 +20,7 @@ func All() []*ir.Kernel {
 		ks = append(ks, backward(t)...)
 	}
 	ks = append(ks, convert()...)
+	ks = append(ks, pack()...)
 	for _, k := range ks {
 		k.Large = true
 	}
@@ -31,9 +32,9 @@ func All() []*ir.Kernel {
 
 // Kinds of variants.
 var (
-	codeNames = []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0"}
+	codeNames = []string{"Int8", "Uint8", "E4M3", "E5M2", "E2M1", "E2M1Packed", "E4M3FNUZ", "E5M2FNUZ", "E8M0", "Packed4", "Packed2"}
 
-	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes.",
+	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
 		Choices: codeNames, Names: codeNames}
 	Masks = &ir.Kind{Type: "Mask", Doc: "Mask is how a kernel says what was clipped.",
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}

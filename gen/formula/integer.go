@@ -52,7 +52,7 @@ recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t
 	return ks
 }
 
-// codes are the two element types of integer codes.
+// codes are the ways to store integer codes.
 var codes = []struct {
 	name     string
 	mem      ir.Mem
@@ -61,6 +61,8 @@ var codes = []struct {
 }{
 	{"Int8", ir.MemI8, (*ir.Node).NarrowS8, (*ir.Node).MaxS8, (*ir.Node).MinS8},
 	{"Uint8", ir.MemU8, (*ir.Node).NarrowU8, (*ir.Node).MaxU8, (*ir.Node).MinU8},
+	{"Packed4", ir.MemU4, (*ir.Node).NarrowS8, (*ir.Node).MaxS8, (*ir.Node).MinS8}, // signed or not
+	{"Packed2", ir.MemU2, (*ir.Node).NarrowS8, (*ir.Node).MaxS8, (*ir.Node).MinS8},
 }
 
 // quantize clips by saturating packs; zero points are added between the packs,
@@ -109,12 +111,23 @@ recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 	return ks
 }
 
+// stored are the integer codes that are read: q gives their values.
+var stored = []struct {
+	name, doc string
+	q         func(k *ir.Kernel) *ir.Node
+}{
+	{"Int8", "", func(k *ir.Kernel) *ir.Node { return k.Load("q", ir.MemI8).ToFloat() }},
+	{"Uint8", "", func(k *ir.Kernel) *ir.Node { return k.Load("q", ir.MemU8).ToFloat() }},
+	{"Packed4", withSignBit, func(k *ir.Kernel) *ir.Node { return k.SignedValues("q", ir.MemU4, k.Word("sign", ir.MemI32)) }},
+	{"Packed2", withSignBit, func(k *ir.Kernel) *ir.Node { return k.SignedValues("q", ir.MemU2, k.Word("sign", ir.MemI32)) }},
+}
+
 func dequantize(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
-	for _, c := range codes {
+	for _, c := range stored {
 		add := func(family, doc string, formula func(k *ir.Kernel, q, s *ir.Node) *ir.Node) {
-			k := ir.New("dequantize"+t.name, family, doc, Codes.Of(c.name), Elems.Of(t.name))
-			k.Store("y", t.out, formula(k, k.Load("q", c.mem).ToFloat(), t.param(k, "scale")))
+			k := ir.New("dequantize"+t.name, family, doc+c.doc, Codes.Of(c.name), Elems.Of(t.name))
+			k.Store("y", t.out, formula(k, c.q(k), t.param(k, "scale")))
 			ks = append(ks, k)
 		}
 		add("Dequantize", `sets y = q*scale.`,

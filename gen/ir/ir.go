@@ -42,10 +42,11 @@ func (t Type) Slots() int {
 // Mem is an element type in memory.
 type Mem uint8
 
-// Memory types. Bits is one bit per element, bit i%8 of byte i/8; E2M1 is four
-// bits, the first element in the low half of a byte. The float formats load as
-// their values, but E4M3 as 1/256 of them, and its NaN as a number: AlarmCode
-// finds it. E2M1 is stored from one code per byte.
+// Memory types. Bits is one bit per element, bit i%8 of byte i/8; U4, U2 and
+// E2M1 are four and two bits, the first element in the lowest bits of a byte.
+// The float formats load as their values, but E4M3 as 1/256 of them, and its NaN
+// as a number: AlarmCode finds it. Byte, U4 and U2 load as bytes. What has less
+// than eight bits, E2M1 too, is stored from a byte's low bits.
 const (
 	MemNone Mem = iota
 	MemF32
@@ -55,6 +56,9 @@ const (
 	MemI32
 	MemI8
 	MemU8
+	MemByte
+	MemU4
+	MemU2
 	MemE4M3
 	MemE5M2
 	MemE2M1
@@ -73,6 +77,9 @@ var memInfo = [...]struct {
 	MemI32:       {32, "int32", I32},
 	MemI8:        {8, "int8", I32},
 	MemU8:        {8, "uint8", I32},
+	MemByte:      {8, "uint8", I8},
+	MemU4:        {4, "uint8", I8},
+	MemU2:        {2, "uint8", I8},
 	MemE4M3:      {8, "uint8", F32},
 	MemE5M2:      {8, "uint8", F32},
 	MemE2M1:      {4, "uint8", F32},
@@ -119,7 +126,7 @@ const (
 	OpUMax // unsigned
 	OpAnd
 	OpOr
-	OpXor
+	OpXor   // bytes too
 	OpOrAnd // a | b&c
 	OpShl   // by a constant
 	OpShr   // logical, by a constant
@@ -139,6 +146,7 @@ const (
 	OpMaxU8    // uint8
 	OpMinS8
 	OpMinU8
+	OpSub8  // bytes, wrapping
 	OpBytes // mask to one byte per lane, 0 or 1
 
 	OpAlarmNaN  // sends the tile the rare way if a float in it is NaN
@@ -153,7 +161,7 @@ const (
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum",
 	"MulAdd", "MulSub", "MulSubFrom", "Round", "ToInt", "ToFloat", "IAdd", "ISub", "IMax", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As",
-	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldNaN", "Result"}
+	"Eq", "IEq", "Ordered", "Select", "Keep", "Narrow16", "AddSat16", "NarrowS8", "NarrowU8", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "AlarmNaN", "AlarmCode", "AlarmLow", "FoldMin", "FoldMax", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -302,6 +310,20 @@ func (k *Kernel) Load(name string, m Mem) *Node {
 	return k.add(Node{Op: OpLoad, Type: memInfo[m].typ, Name: name, Mem: m})
 }
 
+// Signed is the next tile of codes of a few bits, as bytes. The word sign is the
+// highest bit of a signed code, 0 if they are unsigned, so that both kinds share
+// a kernel.
+func (k *Kernel) Signed(name string, m Mem, sign *Node) *Node {
+	b := sign.Narrow16().NarrowS8()
+	return k.Load(name, m).Xor(b).Sub8(b)
+}
+
+// SignedValues is the same as float32.
+func (k *Kernel) SignedValues(name string, m Mem, sign *Node) *Node {
+	k.stream(name, m, false)
+	return k.add(Node{Op: OpLoad, Type: F32, Args: []*Node{sign}, Name: name, Mem: m})
+}
+
 // Param is the group's element of a parameter array of float32 or int32.
 func (k *Kernel) Param(name string, m Mem) *Node {
 	n := k.add(Node{Op: OpParam, Type: memInfo[m].typ, Name: name, Mem: m})
@@ -348,9 +370,9 @@ func (k *Kernel) TableConst(words []uint32) *Node {
 	return k.add(Node{Op: OpTable, Type: I32, Table: string(b)})
 }
 
-// Store writes the tile to an output. Accepted are F32 to floats, I8 to bytes and E2M1, Mask to Bits.
+// Store writes the tile to an output. Accepted are F32 to floats, I8 to bytes and less, Mask to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
-	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemBF16Plain: F32, MemI32: I32, MemI8: I8, MemU8: I8, MemE2M1: I8, MemBits: Mask}[m]
+	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemBF16Plain: F32, MemI32: I32, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemE2M1: I8, MemBits: Mask}[m]
 	v.want("Store", want)
 	k.stream(name, m, true)
 	k.add(Node{Op: OpStore, Args: []*Node{v}, Name: name, Mem: m})
@@ -428,7 +450,12 @@ func (n *Node) UMin(b *Node) *Node { return n.bin(OpUMin, I32, b, I32) }
 func (n *Node) UMax(b *Node) *Node { return n.bin(OpUMax, I32, b, I32) }
 func (n *Node) And(b *Node) *Node  { return n.bin(OpAnd, I32, b, I32) }
 func (n *Node) Or(b *Node) *Node   { return n.bin(OpOr, I32, b, I32) }
-func (n *Node) Xor(b *Node) *Node  { return n.bin(OpXor, I32, b, I32) }
+
+// Xor takes bytes too.
+func (n *Node) Xor(b *Node) *Node {
+	n.want("Xor", I32, I8)
+	return n.bin(OpXor, n.Type, b, n.Type)
+}
 
 // OrAnd is n | b&c.
 func (n *Node) OrAnd(b, c *Node) *Node {
@@ -486,6 +513,7 @@ func (n *Node) MaxS8(b *Node) *Node    { return n.bin(OpMaxS8, I8, b, I8) }
 func (n *Node) MaxU8(b *Node) *Node    { return n.bin(OpMaxU8, I8, b, I8) }
 func (n *Node) MinS8(b *Node) *Node    { return n.bin(OpMinS8, I8, b, I8) }
 func (n *Node) MinU8(b *Node) *Node    { return n.bin(OpMinU8, I8, b, I8) }
+func (n *Node) Sub8(b *Node) *Node     { return n.bin(OpSub8, I8, b, I8) }
 func (n *Node) Bytes() *Node           { return n.un(OpBytes, Mask, I8) }
 
 // A formula may be right only for tiles of the ordinary kind. It then sounds an

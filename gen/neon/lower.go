@@ -25,8 +25,15 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Int(-1)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemE4M3: // all but a copy of the sign
 		return []*ir.Node{k.Int(-0x40004001)}
-	case n.Op == ir.OpLoad && n.Mem == ir.MemE2M1: // the high bytes of the values as float16
-		return []*ir.Node{k.TableConst([]uint32{0x3e3c3800, 0x46444240, 0xbebcb880, 0xc6c4c2c0}), k.Int(0x0f0f0f0f)}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemE2M1: // the bits kept, and the high bytes of the values as float16
+		return []*ir.Node{k.Int(0x0f0f0f0f), k.TableConst([]uint32{0x3e3c3800, 0x46444240, 0xbebcb880, 0xc6c4c2c0})}
+	case n.Op == ir.OpLoad && (n.Mem == ir.MemU4 || n.Mem == ir.MemU2): // the bits kept of each byte, and for values what MemI8 wants
+		extras := []*ir.Node{k.Byte(1<<n.Mem.Bits() - 1)}
+		if n.Type == ir.F32 {
+			sign := n.Args[0]
+			extras = append(extras, k.Int(0x4b004b00), k.Const(0x1p23).Add(sign.ToFloat()), sign.Narrow16().NarrowS8())
+		}
+		return extras
 	case n.Op == ir.OpLoad && n.Mem == ir.MemBits:
 		return []*ir.Node{k.TableConst([]uint32{1, 2, 4, 8}), k.TableConst([]uint32{16, 32, 64, 128})}
 	case n.Op == ir.OpStore && n.Mem == ir.MemBits:
@@ -102,6 +109,8 @@ func (m *Machine) simple(op ir.Op) emit2 {
 		return sized(asm.B, m.SMIN)
 	case ir.OpMinU8:
 		return sized(asm.B, m.UMIN)
+	case ir.OpSub8:
+		return sized(asm.B, m.SUB)
 	}
 	return nil
 }

@@ -173,6 +173,8 @@ func (m *Machine) scaled(d, p, n asm.R, bits int) {
 	switch bits {
 	case 1:
 		m.XADDLSR(d, p, n, 3)
+	case 2:
+		m.XADDLSR(d, p, n, 2)
 	case 4:
 		m.XADDLSR(d, p, n, 1)
 	case 8:
@@ -214,57 +216,43 @@ func (m *Machine) StageIn(a plan.Addr, p, n plan.GPR, bits int, fill bool) {
 
 // StageOut copies n elements back; bits behind the last are zero.
 func (m *Machine) StageOut(p plan.GPR, a plan.Addr, n plan.GPR, bits int) {
-	switch bits {
-	case 1:
-		m.XMOVI(r0, 1)
-		m.XLSL(r0, r0, asm.R(n))
+	if bits < 8 { // all are in one word
+		size := map[int]asm.Size{1: asm.H, 2: asm.S, 4: asm.D}[bits]
+		m.XMOVI(r1, 0)
+		m.scaled(r0, r1, asm.R(n), 8*bits)
+		m.XMOVI(r1, 1)
+		m.XLSL(r0, r1, r0)
 		m.XSUBI(r0, r0, 1)
-		m.XLDR(asm.H, r2, asm.Frame(a.Disp))
+		m.XLDR(size, r2, asm.Frame(a.Disp))
 		m.XAND(r2, r2, r0)
-		m.XSTR(asm.H, asm.Frame(a.Disp), r2)
-	case 4:
-		even := m.newLabel("even")
-		m.TBZ(asm.R(n), 0, even)
-		m.XFRAME(r1, a.Disp)
-		m.XADDLSR(r1, r1, asm.R(n), 1)
-		m.XLDR(asm.B, r2, asm.At(r1, 0))
-		m.XANDI(r2, r2, 15)
-		m.XSTR(asm.B, asm.At(r1, 0), r2)
-		m.Label(even)
+		m.XSTR(size, asm.Frame(a.Disp), r2)
 	}
 	m.XFRAME(r0, a.Disp)
 	m.XMOV(r1, asm.R(p))
 	m.copy(asm.R(n), bits)
 }
 
-// copy moves n < 16 elements from r0 to r1, in the powers of two that n consists of.
+// copy moves n < 16 elements from r0 to r1, in the powers of two that n, or its number of bytes, consists of.
 func (m *Machine) copy(n asm.R, bits int) {
-	if bits == 1 {
-		end := m.newLabel("copied")
-		m.XLDRP(asm.B, r2, r0)
-		m.XSTRP(asm.B, r1, r2)
-		m.XCMPI(n, 8)
-		m.BLE(end)
-		m.XLDRP(asm.B, r2, r0)
-		m.XSTRP(asm.B, r1, r2)
-		m.Label(end)
-		return
+	bit := 3
+	if bits < 8 {
+		m.XADDI(r3, n, 8/bits-1)
+		m.XMOVI(r2, 0)
+		m.scaled(r3, r2, r3, bits)
+		n, bit, bits = r3, map[int]int{1: 1, 2: 2, 4: 3}[bits], 8
 	}
-	for bit := 3; bit >= 0; bit-- {
+	for ; bit >= 0; bit-- {
 		next := m.newLabel("piece")
 		m.TBZ(n, bit, next)
-		for size := max(1, bits<<bit/8); size > 0; {
-			switch {
-			case size >= 16:
+		for size := bits << bit / 8; size > 0; size -= 16 {
+			if size >= 16 {
 				m.LD1P(spare, 1, r0)
 				m.ST1P(r1, spare, 1)
-				size -= 16
-			default:
-				s := map[int]asm.Size{1: asm.B, 2: asm.H, 4: asm.S, 8: asm.D}[size]
-				m.XLDRP(s, r2, r0)
-				m.XSTRP(s, r1, r2)
-				size = 0
+				continue
 			}
+			s := map[int]asm.Size{1: asm.B, 2: asm.H, 4: asm.S, 8: asm.D}[size]
+			m.XLDRP(s, r2, r0)
+			m.XSTRP(s, r1, r2)
 		}
 		m.Label(next)
 	}

@@ -13,8 +13,10 @@ import (
 func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
 	size := asm.Q
 	switch n.Mem {
-	case ir.MemE2M1:
+	case ir.MemE2M1, ir.MemU4:
 		size = asm.D
+	case ir.MemU2:
+		size = asm.S
 	case ir.MemBits:
 		return m.loadBits(s, n, args[slot%2][0], at)
 	}
@@ -43,9 +45,22 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	widen := func(bytes int, v plan.V) plan.V { // float16
 		return half(bytes, func(_ asm.Size, d, a asm.V) { m.FCVTL(d, a) }, func(_ asm.Size, d, a asm.V) { m.FCVTL2(d, a) }, asm.S, v)
 	}
-	if n.Type == ir.F32 && (n.Mem == ir.MemI8 || n.Mem == ir.MemU8) {
+	args = args[len(n.Args):]
+	if bits := n.Mem.Bits(); bits < 8 { // to bytes: what a shift brings down goes between what was there, and the low bits are kept
+		off *= 8 / bits
+		raw = once(0, func() plan.V {
+			v := raw
+			for shift := 4; shift >= bits; shift /= 2 {
+				v = m.binary(s, sized(asm.B, m.ZIP1), v, m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, shift) }, v))
+			}
+			return m.binary(s, m.AND, v, args[0][0])
+		})
+		args = args[1:]
+	}
+	integers := n.Mem == ir.MemI8 || n.Mem == ir.MemU8 || n.Mem == ir.MemU4 || n.Mem == ir.MemU2
+	if integers && n.Type == ir.F32 {
 		// the last bits of 2^23, which is then taken away: shorter than to widen them twice and to convert them
-		if n.Mem == ir.MemI8 {
+		if len(args) > 2 { // signed
 			raw = once(0, func() plan.V { return m.binary(s, m.EOR, raw, args[2][0]) })
 		}
 		h := half(8, m.UXTL, m.UXTL2, asm.H, raw)
@@ -56,7 +71,7 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return m.binary(s, m.FSUB, m.binary(s, zip, h, args[0][0]), args[1][0])
 	}
 	switch n.Mem {
-	case ir.MemF32, ir.MemI32:
+	case ir.MemF32, ir.MemI32, ir.MemByte, ir.MemU4, ir.MemU2:
 		return raw
 	case ir.MemF16:
 		return widen(8, raw)
@@ -73,14 +88,9 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return widen(4, once(off/8, func() plan.V {
 			return m.binary(s, m.AND, m.unary(s, func(d, a asm.V) { m.SHL(asm.H, d, a, 7) }, h), args[0][0])
 		}))
-	case ir.MemE2M1: // nibbles in order, each to the high byte of its value as float16
-		high := once(0, func() plan.V {
-			lo := m.binary(s, m.AND, raw, args[1][0])
-			hi := m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 4) }, raw)
-			index := m.binary(s, sized(asm.B, m.ZIP1), lo, hi)
-			return m.binary(s, func(d, a, b asm.V) { m.TBL(d, b, 1, a) }, index, args[0][0])
-		})
-		return widen(2, half(4, m.SHLL, m.SHLL2, asm.H, high))
+	case ir.MemE2M1: // each to the high byte of its value as float16
+		high := once(0, func() plan.V { return m.binary(s, func(d, a, b asm.V) { m.TBL(d, b, 1, a) }, raw, args[0][0]) })
+		return widen(4, half(8, m.SHLL, m.SHLL2, asm.H, high))
 	}
 	panic(fmt.Sprintf("neon: cannot load memory type %d", n.Mem))
 }
@@ -104,7 +114,7 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		s.Add(plan.Inst{Uses: []plan.V{v}, Emit: func(_, u []int) { m.STR(size, m.mem(at), asm.V(u[0])) }})
 	}
 	switch n.Mem {
-	case ir.MemF32, ir.MemI32, ir.MemI8, ir.MemU8:
+	case ir.MemF32, ir.MemI32, ir.MemI8, ir.MemU8, ir.MemByte:
 		put(asm.Q, v[0])
 	case ir.MemF16: // two of them together; in a tail the second may not be there
 		if s.Tail {
@@ -130,11 +140,10 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		h := m.binary(s, sized(asm.S, m.ADDHN), x[0], add[0])
 		s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, x[1], add[1]}, Emit: func(d, u []int) { m.ADDHN2(asm.S, asm.V(d[0]), asm.V(u[1]), asm.V(u[2])) }})
 		put(asm.Q, h)
-	case ir.MemE2M1:
-		even := m.unary(s, func(d, a asm.V) { m.UZP1(asm.B, d, a, a) }, v[0])
-		odd := m.unary(s, func(d, a asm.V) { m.UZP2(asm.B, d, a, a) }, v[0])
-		s.Add(plan.Inst{Defs: []plan.V{even}, Uses: []plan.V{even, odd}, Emit: func(d, u []int) { m.SLI(asm.B, asm.V(d[0]), asm.V(u[1]), 4) }})
-		put(asm.D, even)
+	case ir.MemU4, ir.MemE2M1:
+		put(asm.D, m.join(s, v[0], 4))
+	case ir.MemU2:
+		put(asm.S, m.join(s, m.join(s, v[0], 2), 4))
 	case ir.MemBits: // each byte keeps a bit of its own; three sums of pairs join them
 		b := m.binary(s, m.AND, m.signBytes(s, v), args[1][0])
 		for range 3 {
@@ -144,4 +153,12 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 	default:
 		panic(fmt.Sprintf("neon: cannot store memory type %d", n.Mem))
 	}
+}
+
+// join puts of each two bytes so many low bits together, and what is above the second's above them.
+func (m *Machine) join(s *plan.Seg, v plan.V, bits int) plan.V {
+	even := m.unary(s, func(d, a asm.V) { m.UZP1(asm.B, d, a, a) }, v)
+	odd := m.unary(s, func(d, a asm.V) { m.UZP2(asm.B, d, a, a) }, v)
+	s.Add(plan.Inst{Defs: []plan.V{even}, Uses: []plan.V{even, odd}, Emit: func(d, u []int) { m.SLI(asm.B, asm.V(d[0]), asm.V(u[1]), bits) }})
+	return even
 }

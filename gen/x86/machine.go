@@ -436,7 +436,13 @@ func (m *Machine) StageOut(p plan.GPR, a plan.Addr, n plan.GPR, bits int) {
 		m.Label(end)
 		return
 	}
-	if bits == 4 { // the nibble behind an odd last one is zero
+	switch bits {
+	case 2: // one word
+		m.i("MOVQ", m.mem(a, 0), scratch)
+		m.i("LEAQ", operand.Mem{Base: gprs[n], Index: gprs[n], Scale: 1}, scratch2)
+		m.i("BZHIQ", scratch2, scratch, scratch)
+		m.i("MOVQ", scratch, m.mem(a, 0))
+	case 4: // the nibble behind an odd last one
 		even := m.newLabel("even")
 		m.i("MOVQ", gprs[n], scratch)
 		m.i("SHRQ", operand.Imm(1), scratch)

@@ -32,14 +32,12 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		for i := range words {
 			words[i] = math.Float32bits(values[i])
 		}
-		if !m.wide {
-			return []*ir.Node{k.TableConst(words), k.TableConst([]uint32{0, 4, 8, 12, 16, 20, 24, 28}), k.Int(-1 << 31)}
+		if m.wide {
+			return []*ir.Node{k.TableConst(words), k.Int(bothNibbles)}
 		}
-		bytes, counts := make([]uint32, 16), make([]uint32, 16)
-		for i := range bytes {
-			bytes[i], counts[i] = uint32(i/2), uint32(4*(i%2))
-		}
-		return []*ir.Node{k.TableConst(words), k.TableConst(counts), k.TableConst(bytes)}
+		return []*ir.Node{k.TableConst(words), k.Int(-1 << 31)}
+	case ir.MemU4, ir.MemU2:
+		return m.codeExtras(n)
 	case ir.MemBits:
 		if m.wide {
 			return nil
@@ -75,8 +73,10 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 		return m.roundExtras(k)
 	case ir.MemBF16:
 		return append(m.roundExtras(k), k.Int(0x7fc00000))
-	case ir.MemE2M1: // pairs of nibbles: low + 16*high
-		return []*ir.Node{k.Int(0x10011001)}
+	case ir.MemU4, ir.MemE2M1: // the bits that count; low + 16*high
+		return []*ir.Node{k.Int(0x0f0f0f0f), k.Int(0x10011001)}
+	case ir.MemU2: // low + 4*high, and then low + 16*high
+		return []*ir.Node{k.Int(0x03030303), k.Int(0x04010401), k.Int(0x00100001)}
 	}
 	return nil
 }
@@ -119,6 +119,16 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return m.loadFp8(s, n.Mem, slot, args, at, masked)
 	case ir.MemE2M1:
 		return m.loadE2M1(s, slot, args, at, masked)
+	case ir.MemByte:
+		return s.Op(plan.Vec, func(d int, _ []int) {
+			if masked {
+				m.i("VMOVDQU8_Z", m.mem(at, 0), ks[7], m.vec(d))
+			} else {
+				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
+			}
+		})
+	case ir.MemU4, ir.MemU2:
+		return m.loadCodes(s, n, slot, args, at, masked)
 	case ir.MemBits:
 		if m.wide {
 			return s.Op(plan.Mask, func(d int, _ []int) { m.i("KMOVW", m.mem(at, 0), ks[d]) })
@@ -184,45 +194,155 @@ func (m *Machine) loadFp8(s *plan.Seg, mem ir.Mem, slot int, args [][]plan.V, at
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
 }
 
-// loadE2M1 puts each nibble lowest in a lane, where it indexes a table of the
-// sixteen values, or of the eight positive ones.
+// loadE2M1 looks nibbles up, or in a table of eight their three low bits.
 func (m *Machine) loadE2M1(s *plan.Seg, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
-	values, counts := args[0][0], args[1][0]
-	index := s.OpApart(plan.Vec, func(d int, u []int) {
-		r := m.vec(d)
-		switch {
-		case masked: // one bit per byte: (n+1)/2 - 8*slot of them
-			m.bytesMask(m.tailN, slot)
-			m.i("VMOVDQU8_Z", m.mem(at, 0), ks[6], xs[d])
-			m.i("VPBROADCASTQ", xs[d], r)
-		case m.wide:
-			m.i("VPBROADCASTQ", m.mem(at, 0), r)
-		default:
-			m.i("VPBROADCASTD", m.mem(at, 0), r)
-		}
-		if m.wide {
-			m.i("VPSHUFB", m.vec(u[1]), r, r)
-		}
-		m.i("VPSRLVD", m.vec(u[0]), r, r)
-	}, counts, args[2][0])
-	v := s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, index, values)
 	if m.wide {
-		return v
+		return m.lookUp(s, m.nibbles(s, slot, args[1][0], at, masked), args[0][0])
 	}
+	b := s.Op(plan.Vec, func(d int, _ []int) { m.i("VPMOVZXBQ", m.mem(at, 0), m.vec(d)) })
+	index := s.OpApart(plan.Vec, func(d int, u []int) {
+		m.i("VPSLLQ", operand.Imm(28), m.vec(u[0]), m.vec(d))
+		m.i("VPOR", m.vec(u[0]), m.vec(d), m.vec(d))
+	}, b)
+	v := m.lookUp(s, index, args[0][0])
 	sign := s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(28), m.vec(u[0]), m.vec(d)) }, index)
-	return m.orAnd(s, v, sign, args[2][0])
+	return m.orAnd(s, v, sign, args[1][0])
 }
 
-// bytesMask puts one bit per byte of nibbles into K6, from the slot on.
-func (m *Machine) bytesMask(n plan.GPR, slot int) {
+// lookUp gives each lane the table's number that the lane's low bits say.
+func (m *Machine) lookUp(s *plan.Seg, index, table plan.V) plan.V {
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, index, table)
+}
+
+// bothNibbles is 1 + 2^28: the 64 bits of a byte multiplied by it have its low
+// nibble at the bottom of their lower half, and its high nibble at that of the upper.
+const bothNibbles = 0x10000001
+
+// nibbles spreads a slot's nibbles over the low bits of its lanes. There is more above them.
+func (m *Machine) nibbles(s *plan.Seg, slot int, factor plan.V, at plan.Addr, masked bool) plan.V {
+	b := s.Op(plan.Vec, func(d int, _ []int) {
+		if masked {
+			m.bytesMask(2, 8*slot)
+			m.i("VPMOVZXBQ_Z", m.mem(at, 0), ks[6], m.vec(d))
+		} else {
+			m.i("VPMOVZXBQ", m.mem(at, 0), m.vec(d))
+		}
+	})
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPMULUDQ", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, b, factor)
+}
+
+// codeExtras are for codes as bytes what is kept of each. For their values they
+// are a table of those and what brings codes to the low bits of the lanes; or, of
+// nibbles with AVX2, what is kept of a signed one and what brings each to the top.
+func (m *Machine) codeExtras(n *ir.Node) []*ir.Node {
+	k, bits := ir.Of(n), n.Mem.Bits()
+	most := int32(1)<<bits - 1
+	lanes := func(f func(i int) int) *ir.Node {
+		words := make([]uint32, m.Width())
+		for i := range words {
+			words[i] = uint32(f(i))
+		}
+		return k.TableConst(words)
+	}
+	if n.Type == ir.I8 {
+		return []*ir.Node{k.Int(most * 0x01010101)}
+	}
+	sign := n.Args[0]
+	if bits == 4 && !m.wide {
+		return []*ir.Node{k.Int(0).ISub(sign).Or(k.Int(most)), lanes(func(i int) int { return 28 - 4*i })}
+	}
+	extras := []*ir.Node{lanes(func(i int) int { return i & int(most) }).Xor(sign).ISub(sign).ToFloat()}
+	if bits == 4 {
+		return append(extras, k.Int(bothNibbles))
+	}
+	for first := 0; first < 16; first += m.Width() { // of 32 bits
+		extras = append(extras, lanes(func(i int) int { return 2 * (first + i) }))
+	}
+	return extras
+}
+
+// loadCodes loads codes of four and of two bits, as bytes or as their values.
+func (m *Machine) loadCodes(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+	four := n.Mem == ir.MemU4
+	switch {
+	case n.Type == ir.I8 && four:
+		return m.spread(s, m.loadPacked(s, "VPMOVZXBW", 2, at, masked), args[0][0], 4)
+	case n.Type == ir.I8:
+		return m.spread(s, m.loadPacked(s, "VPMOVZXBD", 4, at, masked), args[0][0], 6, 12)
+	case four && m.wide:
+		return m.lookUp(s, m.nibbles(s, slot, args[2][0], at, masked), args[1][0])
+	}
+	shift := 0
+	if !four {
+		shift = slot % (len(args) - 2)
+		at.Disp -= 2 * shift
+	}
+	v := s.Op(plan.Vec, func(d int, _ []int) {
+		if masked {
+			m.bytesMask(4, 4*slot)
+			m.i("VMOVDQU8_Z", m.mem(at, 0), ks[6], xs[d])
+			m.i("VPBROADCASTD", xs[d], m.vec(d))
+		} else {
+			m.i("VPBROADCASTD", m.mem(at, 0), m.vec(d))
+		}
+	})
+	shifted := func(name string) plan.V {
+		return s.Op(plan.Vec, func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, v, args[2+shift][0])
+	}
+	if !four {
+		return m.lookUp(s, shifted("VPSRLVD"), args[1][0])
+	}
+	v = shifted("VPSLLVD") // and down again, with its sign
+	v = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRAD", operand.Imm(28), m.vec(u[0]), m.vec(d)) }, v)
+	v = s.Op(plan.Vec, func(d int, u []int) { m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, v, args[1][0])
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTDQ2PS", m.vec(u[0]), m.vec(d)) }, v)
+}
+
+// loadPacked loads the bytes of a tile's codes, so many to a byte, each to as many bytes.
+func (m *Machine) loadPacked(s *plan.Seg, name string, toByte int, at plan.Addr, masked bool) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) {
+		if masked {
+			m.bytesMask(toByte, 0)
+			m.i(name+"_Z", m.mem(at, 0), ks[6], m.vec(d))
+		} else {
+			m.i(name, m.mem(at, 0), m.vec(d))
+		}
+	})
+}
+
+// spread gives codes that lie together the bytes above them: shifts bring each to its own, and the mask keeps it.
+func (m *Machine) spread(s *plan.Seg, v, mask plan.V, shifts ...uint64) plan.V {
+	for i, shift := range shifts {
+		last := i == len(shifts)-1
+		v = s.OpApart(plan.Vec, func(d int, u []int) {
+			v, mask, r := m.vec(u[0]), m.vec(u[1]), m.vec(d)
+			m.i("VPSLLD", operand.Imm(shift), v, r)
+			switch {
+			case last && m.wide: // (r | v) & mask
+				m.i("VPTERNLOGD", operand.U8(0xa8), mask, v, r)
+			case last:
+				m.i("VPOR", v, r, r)
+				m.i("VPAND", mask, r, r)
+			case m.wide:
+				m.i("VPORD", v, r, r)
+			default:
+				m.i("VPOR", v, r, r)
+			}
+		}, v, mask)
+	}
+	return v
+}
+
+// bytesMask puts a bit for each byte of a tail's codes into K6, from a byte on.
+func (m *Machine) bytesMask(toByte, first int) {
 	m.tailSlot = 0
-	m.i("LEAQ", operand.Mem{Base: gprs[n], Disp: 1}, scratch2)
-	m.i("SHRQ", operand.Imm(1), scratch2)
+	m.i("LEAQ", operand.Mem{Base: gprs[m.tailN], Disp: toByte - 1}, scratch2)
+	m.i("SHRQ", operand.Imm(uint64(log2(toByte))), scratch2)
 	m.i("MOVQ", operand.I32(-1), scratch)
 	m.i("BZHIQ", scratch2, scratch, scratch)
 	m.i("KMOVQ", scratch, ks[6])
-	if slot > 0 {
-		m.i("KSHIFTRQ", operand.Imm(uint64(8*slot)), ks[6], ks[6])
+	if first > 0 {
+		m.i("KSHIFTRQ", operand.Imm(uint64(first)), ks[6], ks[6])
 	}
 }
 
@@ -240,7 +360,7 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 				m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0))
 			}
 		}, v[0])
-	case ir.MemI8, ir.MemU8:
+	case ir.MemI8, ir.MemU8, ir.MemByte:
 		emit(func(u []int) {
 			if masked {
 				m.i("VMOVDQU8", m.vec(u[0]), ks[7], m.mem(at, 0))
@@ -253,8 +373,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
 	case ir.MemBF16, ir.MemBF16Plain:
 		m.storeBF16(s, n.Mem == ir.MemBF16, slot, v, args[1:], at, masked)
-	case ir.MemE2M1:
-		m.storeNibbles(s, v[0], args[1][0], at, masked)
+	case ir.MemU4, ir.MemU2, ir.MemE2M1:
+		m.storePacked(s, v[0], args[1:], at, masked)
 	case ir.MemBits:
 		if m.wide {
 			emit(func(u []int) { m.i("KMOVQ", ks[u[0]], m.mem(at, 0)) }, m.gather64(s, v))
@@ -322,29 +442,46 @@ func (m *Machine) storeBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]p
 	}})
 }
 
-// storeNibbles packs a tile's bytes, all below 16, two to a byte.
-func (m *Machine) storeNibbles(s *plan.Seg, v, weights plan.V, at plan.Addr, masked bool) {
-	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: []plan.V{v, weights}, Apart: true, Emit: func(d, u []int) {
-		r := m.vec(d[0])
-		if !m.wide {
-			m.i("VPMADDUBSW", m.vec(u[1]), m.vec(u[0]), r)
+// storePacked packs the low bits of a tile's bytes: pairs become their weighted
+// sums, and if they have two bits pairs of pairs do.
+func (m *Machine) storePacked(s *plan.Seg, v plan.V, c [][]plan.V, at plan.Addr, masked bool) {
+	uses := []plan.V{v}
+	for _, a := range c {
+		uses = append(uses, a[0])
+	}
+	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: uses, Apart: true, Emit: func(d, u []int) {
+		r, quads := m.vec(d[0]), len(u) == 4
+		if m.wide {
+			m.i("VPANDD", m.vec(u[1]), m.vec(u[0]), r)
+			if masked { // what is behind the last element is zero
+				m.i("VMOVDQU8_Z", r, ks[7], r)
+			}
+		} else {
+			m.i("VPAND", m.vec(u[1]), m.vec(u[0]), r)
+		}
+		m.i("VPMADDUBSW", m.vec(u[2]), r, r)
+		narrow, toByte, out := "VPMOVWB", 2, half(d[0])
+		if quads {
+			m.i("VPMADDWD", m.vec(u[3]), r, r)
+			narrow, toByte, out = "VPMOVDB", 4, xs[d[0]]
+		}
+		switch {
+		case masked:
+			m.i(narrow, r, out)
+			m.bytesMask(toByte, 0)
+			m.i("VMOVDQU8", out, ks[6], m.mem(at, 0))
+		case m.wide:
+			m.i(narrow, r, out)
+			m.i("VMOVUPS", out, m.mem(at, 0))
+		case quads:
+			m.i("VPACKUSDW", r, r, r)
+			m.i("VPERMQ", operand.Imm(0x08), r, r)
+			m.i("VPACKUSWB", xs[d[0]], xs[d[0]], xs[d[0]])
+			m.i("VMOVQ", xs[d[0]], m.mem(at, 0))
+		default:
 			m.i("VPACKUSWB", r, r, r)
 			m.i("VPERMQ", operand.Imm(0x08), r, r)
 			m.i("VMOVUPS", xs[d[0]], m.mem(at, 0))
-			return
-		}
-		if masked { // an odd tensor's last byte ends in zeros
-			m.i("VMOVDQU8_Z", m.vec(u[0]), ks[7], r)
-			m.i("VPMADDUBSW", m.vec(u[1]), r, r)
-		} else {
-			m.i("VPMADDUBSW", m.vec(u[1]), m.vec(u[0]), r)
-		}
-		m.i("VPMOVWB", r, half(d[0]))
-		if masked {
-			m.bytesMask(m.tailN, 0)
-			m.i("VMOVDQU8", half(d[0]), ks[6], m.mem(at, 0))
-		} else {
-			m.i("VMOVUPS", half(d[0]), m.mem(at, 0))
 		}
 	}})
 }

@@ -42,7 +42,7 @@ const (
 	NonTemporal
 )
 
-// Code is what a quantizer writes.
+// Code is what a quantizer writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.
 type Code uint8
 
 // Choices of Code.
@@ -56,6 +56,8 @@ const (
 	E4M3FNUZ
 	E5M2FNUZ
 	E8M0
+	Packed4
+	Packed2
 )
 
 // Mask is how a kernel says what was clipped.

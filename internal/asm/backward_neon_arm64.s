@@ -203,13 +203,17 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
+	ADD $7, R3, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece1
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece1:
+	TBZ $0, R20, piece2
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R3
-	BLE copied1
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied1:
+piece2:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -217,24 +221,24 @@ copied1:
 	FMOVQ F31, 144(RSP)
 	MOVD R2, R16
 	ADD $96, RSP, R17
-	TBZ $3, R3, piece2
+	TBZ $3, R3, piece3
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $2, R3, piece3
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece3:
-	TBZ $1, R3, piece4
+	TBZ $2, R3, piece4
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece4:
+	TBZ $1, R3, piece5
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece4:
-	TBZ $0, R3, piece5
+piece5:
+	TBZ $0, R3, piece6
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece5:
+piece6:
 	MOVBU 80(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V14.S4, V0.S4, V1.S4
@@ -268,24 +272,24 @@ piece5:
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R3, piece6
+	TBZ $3, R3, piece7
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $2, R3, piece7
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece7:
-	TBZ $1, R3, piece8
+	TBZ $2, R3, piece8
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece8:
+	TBZ $1, R3, piece9
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece8:
-	TBZ $0, R3, piece9
+piece9:
+	TBZ $0, R3, piece10
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece9:
+piece10:
 laneend:
 	RET
 
@@ -496,34 +500,38 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
+	ADD $7, R3, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece1
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece1:
+	TBZ $0, R20, piece2
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R3
-	BLE copied1
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied1:
+piece2:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R3, piece2
+	TBZ $3, R3, piece3
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $2, R3, piece3
+piece3:
+	TBZ $2, R3, piece4
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $1, R3, piece4
+piece4:
+	TBZ $1, R3, piece5
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece4:
-	TBZ $0, R3, piece5
+piece5:
+	TBZ $0, R3, piece6
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece5:
+piece6:
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V14.S4, V0.S4, V1.S4
@@ -563,22 +571,22 @@ piece5:
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R3, piece6
+	TBZ $3, R3, piece7
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $2, R3, piece7
+piece7:
+	TBZ $2, R3, piece8
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $1, R3, piece8
+piece8:
+	TBZ $1, R3, piece9
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $0, R3, piece9
+piece9:
+	TBZ $0, R3, piece10
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece9:
+piece10:
 laneend:
 	RET
 
@@ -819,34 +827,38 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
+	ADD $7, R3, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece1
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece1:
+	TBZ $0, R20, piece2
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R3
-	BLE copied1
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied1:
+piece2:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 64(RSP)
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R3, piece2
+	TBZ $3, R3, piece3
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $2, R3, piece3
+piece3:
+	TBZ $2, R3, piece4
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $1, R3, piece4
+piece4:
+	TBZ $1, R3, piece5
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece4:
-	TBZ $0, R3, piece5
+piece5:
+	TBZ $0, R3, piece6
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece5:
+piece6:
 	MOVBU 48(RSP), R16
 	VDUP R16, V0.S4
 	VCMTST V14.S4, V0.S4, V1.S4
@@ -892,21 +904,21 @@ lanetailnarrow:
 	FMOVQ F5, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R3, piece6
+	TBZ $3, R3, piece7
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece6:
-	TBZ $2, R3, piece7
+piece7:
+	TBZ $2, R3, piece8
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece7:
-	TBZ $1, R3, piece8
+piece8:
+	TBZ $1, R3, piece9
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $0, R3, piece9
+piece9:
+	TBZ $0, R3, piece10
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece9:
+piece10:
 laneend:
 	RET

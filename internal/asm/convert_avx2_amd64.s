@@ -2462,13 +2462,12 @@ lanestream:
 // Requires: AVX, AVX2, MMX+
 TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 table, Y14 table, Y13 0x80000000
-	// vector registers in use at once: 5
+	// per call: Y15 table, Y14 0x80000000
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VMOVUPS      constantsAVX2<>+84(SB), Y15
-	VMOVUPS      constantsAVX2<>+116(SB), Y14
-	VBROADCASTSS constantsAVX2<>+56(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -2477,39 +2476,43 @@ TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 	JGT          lanestream
 
 laneloop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
-	JGE          laneloop
+	VPMOVZXBQ (SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXBQ 4(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVZXBQ 8(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVZXBQ 12(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+16, SI
+	SUBQ      $+32, DX
+	CMPQ      DX, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ DX, DX
@@ -2562,40 +2565,44 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	CMPQ         DX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	CMPQ         DX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 136(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	CMPQ         DX, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 140(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
+	VPMOVZXBQ 128(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	CMPQ      DX, $+9
+	JLT       lanetailnarrow
+	VPMOVZXBQ 132(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	CMPQ      DX, $+17
+	JLT       lanetailnarrow
+	VPMOVZXBQ 136(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	CMPQ      DX, $+25
+	JLT       lanetailnarrow
+	VPMOVZXBQ 140(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVUPS   Y0, 96(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, DX
@@ -2677,41 +2684,45 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0   (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
-	JGE          lanestream
-	JMP          lanetail
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBQ  4(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBQ  8(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBQ  12(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+16, SI
+	SUBQ       $+32, DX
+	CMPQ       DX, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 // func DecodeFpE4M3AVX2(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -2721,11 +2732,11 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+148(SB), Y15
-	VBROADCASTSS constantsAVX2<>+152(SB), Y14
-	VBROADCASTSS constantsAVX2<>+156(SB), Y13
+	VBROADCASTSS constantsAVX2<>+116(SB), Y15
+	VBROADCASTSS constantsAVX2<>+120(SB), Y14
+	VBROADCASTSS constantsAVX2<>+124(SB), Y13
 	VMOVUPS      constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+160(SB), Y11
+	VBROADCASTSS constantsAVX2<>+128(SB), Y11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -2994,10 +3005,10 @@ lanerare:
 	VPCMPEQD     Y1, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+164(SB), Y4
+	VBROADCASTSS constantsAVX2<>+132(SB), Y4
 	VPADDD       Y4, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VBROADCASTSS constantsAVX2<>+168(SB), Y6
+	VBROADCASTSS constantsAVX2<>+136(SB), Y6
 	VMOVAPS      Y6, Y7
 	VFMADD231PS  Y5, Y2, Y7
 	VMINPS       Y7, Y2, Y7
@@ -3054,10 +3065,10 @@ lanetailrare:
 	VPCMPEQD     Y1, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+164(SB), Y4
+	VBROADCASTSS constantsAVX2<>+132(SB), Y4
 	VPADDD       Y4, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VBROADCASTSS constantsAVX2<>+168(SB), Y6
+	VBROADCASTSS constantsAVX2<>+136(SB), Y6
 	VMOVAPS      Y6, Y7
 	VFMADD231PS  Y5, Y2, Y7
 	VMINPS       Y7, Y2, Y7
@@ -3124,13 +3135,13 @@ TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+172(SB), Y14
-	VBROADCASTSS constantsAVX2<>+176(SB), Y13
-	VBROADCASTSS constantsAVX2<>+180(SB), Y12
-	VBROADCASTSS constantsAVX2<>+184(SB), Y11
-	VBROADCASTSS constantsAVX2<>+188(SB), Y10
-	VBROADCASTSS constantsAVX2<>+192(SB), Y9
-	VMOVUPS      constantsAVX2<>+196(SB), Y8
+	VBROADCASTSS constantsAVX2<>+140(SB), Y14
+	VBROADCASTSS constantsAVX2<>+144(SB), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y12
+	VBROADCASTSS constantsAVX2<>+152(SB), Y11
+	VBROADCASTSS constantsAVX2<>+156(SB), Y10
+	VBROADCASTSS constantsAVX2<>+160(SB), Y9
+	VMOVUPS      constantsAVX2<>+164(SB), Y8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -3671,13 +3682,13 @@ TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+172(SB), Y14
-	VBROADCASTSS constantsAVX2<>+228(SB), Y13
-	VBROADCASTSS constantsAVX2<>+180(SB), Y12
-	VBROADCASTSS constantsAVX2<>+232(SB), Y11
-	VBROADCASTSS constantsAVX2<>+236(SB), Y10
-	VBROADCASTSS constantsAVX2<>+192(SB), Y9
-	VMOVUPS      constantsAVX2<>+196(SB), Y8
+	VBROADCASTSS constantsAVX2<>+140(SB), Y14
+	VBROADCASTSS constantsAVX2<>+196(SB), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y12
+	VBROADCASTSS constantsAVX2<>+200(SB), Y11
+	VBROADCASTSS constantsAVX2<>+204(SB), Y10
+	VBROADCASTSS constantsAVX2<>+160(SB), Y9
+	VMOVUPS      constantsAVX2<>+164(SB), Y8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -4218,14 +4229,14 @@ TEXT ·EncodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+172(SB), Y14
-	VBROADCASTSS constantsAVX2<>+164(SB), Y13
-	VBROADCASTSS constantsAVX2<>+180(SB), Y12
-	VBROADCASTSS constantsAVX2<>+184(SB), Y11
-	VBROADCASTSS constantsAVX2<>+240(SB), Y10
+	VBROADCASTSS constantsAVX2<>+140(SB), Y14
+	VBROADCASTSS constantsAVX2<>+132(SB), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y12
+	VBROADCASTSS constantsAVX2<>+152(SB), Y11
+	VBROADCASTSS constantsAVX2<>+208(SB), Y10
 	VBROADCASTSS constantsAVX2<>+40(SB), Y9
-	VBROADCASTSS constantsAVX2<>+192(SB), Y8
-	VMOVUPS      constantsAVX2<>+196(SB), Y7
+	VBROADCASTSS constantsAVX2<>+160(SB), Y8
+	VMOVUPS      constantsAVX2<>+164(SB), Y7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -4804,14 +4815,14 @@ TEXT ·EncodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+172(SB), Y14
-	VBROADCASTSS constantsAVX2<>+244(SB), Y13
-	VBROADCASTSS constantsAVX2<>+180(SB), Y12
-	VBROADCASTSS constantsAVX2<>+232(SB), Y11
-	VBROADCASTSS constantsAVX2<>+248(SB), Y10
+	VBROADCASTSS constantsAVX2<>+140(SB), Y14
+	VBROADCASTSS constantsAVX2<>+212(SB), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y12
+	VBROADCASTSS constantsAVX2<>+200(SB), Y11
+	VBROADCASTSS constantsAVX2<>+216(SB), Y10
 	VBROADCASTSS constantsAVX2<>+40(SB), Y9
-	VBROADCASTSS constantsAVX2<>+192(SB), Y8
-	VMOVUPS      constantsAVX2<>+196(SB), Y7
+	VBROADCASTSS constantsAVX2<>+160(SB), Y8
+	VMOVUPS      constantsAVX2<>+164(SB), Y7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -5390,13 +5401,13 @@ TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+172(SB), Y14
-	VBROADCASTSS constantsAVX2<>+252(SB), Y13
-	VBROADCASTSS constantsAVX2<>+180(SB), Y12
-	VBROADCASTSS constantsAVX2<>+256(SB), Y11
-	VBROADCASTSS constantsAVX2<>+260(SB), Y10
-	VBROADCASTSS constantsAVX2<>+264(SB), Y9
-	VMOVUPS      constantsAVX2<>+196(SB), Y8
+	VBROADCASTSS constantsAVX2<>+140(SB), Y14
+	VBROADCASTSS constantsAVX2<>+220(SB), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y12
+	VBROADCASTSS constantsAVX2<>+224(SB), Y11
+	VBROADCASTSS constantsAVX2<>+228(SB), Y10
+	VBROADCASTSS constantsAVX2<>+232(SB), Y9
+	VMOVUPS      constantsAVX2<>+164(SB), Y8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -5938,19 +5949,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX2, MMX+
 TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8, Y8 table, Y7 0x10011001
+	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8, Y8 0xf0f0f0f, Y7 0x10011001
+	// loaded at each use: table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+172(SB), Y14
-	VBROADCASTSS constantsAVX2<>+252(SB), Y13
-	VBROADCASTSS constantsAVX2<>+180(SB), Y12
-	VBROADCASTSS constantsAVX2<>+256(SB), Y11
-	VBROADCASTSS constantsAVX2<>+260(SB), Y10
-	VBROADCASTSS constantsAVX2<>+264(SB), Y9
-	VMOVUPS      constantsAVX2<>+196(SB), Y8
-	VBROADCASTSS constantsAVX2<>+268(SB), Y7
+	VBROADCASTSS constantsAVX2<>+140(SB), Y14
+	VBROADCASTSS constantsAVX2<>+220(SB), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y12
+	VBROADCASTSS constantsAVX2<>+224(SB), Y11
+	VBROADCASTSS constantsAVX2<>+228(SB), Y10
+	VBROADCASTSS constantsAVX2<>+232(SB), Y9
+	VBROADCASTSS constantsAVX2<>+236(SB), Y8
+	VBROADCASTSS constantsAVX2<>+240(SB), Y7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -6023,9 +6035,11 @@ laneloop:
 	VPAND      Y9, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    constantsAVX2<>+164(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y8, Y4
-	VPMADDUBSW Y7, Y4, Y0
+	VPERMD     Y4, Y1, Y4
+	VPAND      Y8, Y4, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (DI)
@@ -6196,9 +6210,11 @@ piece5:
 lanetailnarrow:
 	VPACKSSDW  Y0, Y4, Y4
 	VPACKSSDW  Y2, Y1, Y1
+	VMOVUPS    constantsAVX2<>+164(SB), Y0
 	VPACKUSWB  Y1, Y4, Y4
-	VPERMD     Y4, Y8, Y4
-	VPMADDUBSW Y7, Y4, Y0
+	VPERMD     Y4, Y0, Y4
+	VPAND      Y8, Y4, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SP)
@@ -6333,9 +6349,11 @@ lanestream:
 	VPAND      Y9, Y3, Y3
 	VPOR       Y3, Y1, Y1
 	VPACKSSDW  Y1, Y0, Y0
+	VMOVUPS    constantsAVX2<>+164(SB), Y1
 	VPACKUSWB  Y0, Y4, Y4
-	VPERMD     Y4, Y8, Y4
-	VPMADDUBSW Y7, Y4, Y0
+	VPERMD     Y4, Y1, Y4
+	VPAND      Y8, Y4, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVNTPS   X0, (DI)
@@ -6417,9 +6435,11 @@ lanerare:
 	VPAND      Y9, Y4, Y4
 	VPOR       Y4, Y3, Y3
 	VPACKSSDW  Y3, Y2, Y2
+	VMOVUPS    constantsAVX2<>+164(SB), Y0
 	VPACKUSWB  Y2, Y1, Y1
-	VPERMD     Y1, Y8, Y1
-	VPMADDUBSW Y7, Y1, Y0
+	VPERMD     Y1, Y0, Y1
+	VPAND      Y8, Y1, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (DI)
@@ -6504,9 +6524,11 @@ lanetailrare:
 lanetailrarenarrow:
 	VPACKSSDW  Y2, Y1, Y1
 	VPACKSSDW  Y4, Y3, Y3
+	VMOVUPS    constantsAVX2<>+164(SB), Y0
 	VPACKUSWB  Y3, Y1, Y1
-	VPERMD     Y1, Y8, Y1
-	VPMADDUBSW Y7, Y1, Y0
+	VPERMD     Y1, Y0, Y1
+	VPAND      Y8, Y1, Y0
+	VPMADDUBSW Y7, Y0, Y0
 	VPACKUSWB  Y0, Y0, Y0
 	VPERMQ     $0x08, Y0, Y0
 	VMOVUPS    X0, (SP)
@@ -6521,9 +6543,9 @@ TEXT ·EncodeFpE8M0AVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+272(SB), Y14
+	VBROADCASTSS constantsAVX2<>+244(SB), Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+196(SB), Y12
+	VMOVUPS      constantsAVX2<>+164(SB), Y12
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -6788,44 +6810,37 @@ DATA constantsAVX2<>+100(SB)/4, $0x40000000
 DATA constantsAVX2<>+104(SB)/4, $0x40400000
 DATA constantsAVX2<>+108(SB)/4, $0x40800000
 DATA constantsAVX2<>+112(SB)/4, $0x40c00000
-DATA constantsAVX2<>+116(SB)/4, $0x00000000
-DATA constantsAVX2<>+120(SB)/4, $0x00000004
-DATA constantsAVX2<>+124(SB)/4, $0x00000008
-DATA constantsAVX2<>+128(SB)/4, $0x0000000c
-DATA constantsAVX2<>+132(SB)/4, $0x00000010
-DATA constantsAVX2<>+136(SB)/4, $0x00000014
-DATA constantsAVX2<>+140(SB)/4, $0x00000018
-DATA constantsAVX2<>+144(SB)/4, $0x0000001c
-DATA constantsAVX2<>+148(SB)/4, $0x80808080
-DATA constantsAVX2<>+152(SB)/4, $0x43800000
-DATA constantsAVX2<>+156(SB)/4, $0xffffffff
-DATA constantsAVX2<>+160(SB)/4, $0xbfffbfff
-DATA constantsAVX2<>+164(SB)/4, $0x3c000000
-DATA constantsAVX2<>+168(SB)/4, $0xbc800000
-DATA constantsAVX2<>+172(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+176(SB)/4, $0x3c800000
-DATA constantsAVX2<>+180(SB)/4, $0x7f800000
-DATA constantsAVX2<>+184(SB)/4, $0x0a000000
-DATA constantsAVX2<>+188(SB)/4, $0x000003c8
-DATA constantsAVX2<>+192(SB)/4, $0x00000080
-DATA constantsAVX2<>+196(SB)/4, $0x00000000
-DATA constantsAVX2<>+200(SB)/4, $0x00000004
-DATA constantsAVX2<>+204(SB)/4, $0x00000001
-DATA constantsAVX2<>+208(SB)/4, $0x00000005
-DATA constantsAVX2<>+212(SB)/4, $0x00000002
-DATA constantsAVX2<>+216(SB)/4, $0x00000006
-DATA constantsAVX2<>+220(SB)/4, $0x00000003
-DATA constantsAVX2<>+224(SB)/4, $0x00000007
-DATA constantsAVX2<>+228(SB)/4, $0x38800000
-DATA constantsAVX2<>+232(SB)/4, $0x0a800000
-DATA constantsAVX2<>+236(SB)/4, $0x000001c4
-DATA constantsAVX2<>+240(SB)/4, $0x000003c0
-DATA constantsAVX2<>+244(SB)/4, $0x38000000
-DATA constantsAVX2<>+248(SB)/4, $0x000001c0
-DATA constantsAVX2<>+252(SB)/4, $0x3f800000
-DATA constantsAVX2<>+256(SB)/4, $0x0b000000
-DATA constantsAVX2<>+260(SB)/4, $0x000000fe
-DATA constantsAVX2<>+264(SB)/4, $0x00000008
-DATA constantsAVX2<>+268(SB)/4, $0x10011001
-DATA constantsAVX2<>+272(SB)/4, $0x3faaaaab
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $276
+DATA constantsAVX2<>+116(SB)/4, $0x80808080
+DATA constantsAVX2<>+120(SB)/4, $0x43800000
+DATA constantsAVX2<>+124(SB)/4, $0xffffffff
+DATA constantsAVX2<>+128(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+132(SB)/4, $0x3c000000
+DATA constantsAVX2<>+136(SB)/4, $0xbc800000
+DATA constantsAVX2<>+140(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+144(SB)/4, $0x3c800000
+DATA constantsAVX2<>+148(SB)/4, $0x7f800000
+DATA constantsAVX2<>+152(SB)/4, $0x0a000000
+DATA constantsAVX2<>+156(SB)/4, $0x000003c8
+DATA constantsAVX2<>+160(SB)/4, $0x00000080
+DATA constantsAVX2<>+164(SB)/4, $0x00000000
+DATA constantsAVX2<>+168(SB)/4, $0x00000004
+DATA constantsAVX2<>+172(SB)/4, $0x00000001
+DATA constantsAVX2<>+176(SB)/4, $0x00000005
+DATA constantsAVX2<>+180(SB)/4, $0x00000002
+DATA constantsAVX2<>+184(SB)/4, $0x00000006
+DATA constantsAVX2<>+188(SB)/4, $0x00000003
+DATA constantsAVX2<>+192(SB)/4, $0x00000007
+DATA constantsAVX2<>+196(SB)/4, $0x38800000
+DATA constantsAVX2<>+200(SB)/4, $0x0a800000
+DATA constantsAVX2<>+204(SB)/4, $0x000001c4
+DATA constantsAVX2<>+208(SB)/4, $0x000003c0
+DATA constantsAVX2<>+212(SB)/4, $0x38000000
+DATA constantsAVX2<>+216(SB)/4, $0x000001c0
+DATA constantsAVX2<>+220(SB)/4, $0x3f800000
+DATA constantsAVX2<>+224(SB)/4, $0x0b000000
+DATA constantsAVX2<>+228(SB)/4, $0x000000fe
+DATA constantsAVX2<>+232(SB)/4, $0x00000008
+DATA constantsAVX2<>+236(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+240(SB)/4, $0x10011001
+DATA constantsAVX2<>+244(SB)/4, $0x3faaaaab
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $248

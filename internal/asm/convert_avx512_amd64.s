@@ -1323,112 +1323,99 @@ lanestream:
 	JMP         lanetail
 
 // func DecodeFpE2M1PackedAVX512(y *float32, x *uint8, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DecodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 table, Z14 table, Z13 table
-	// vector registers in use at once: 4
-	MOVQ    y+0(FP), DI
-	MOVQ    x+8(FP), SI
-	VMOVUPS constantsAVX512<>+188(SB), Z15
-	VMOVUPS constantsAVX512<>+252(SB), Z14
-	VMOVUPS constantsAVX512<>+316(SB), Z13
-	MOVQ    n+16(FP), DX
-	CMPQ    DX, $+64
-	JLT     lanetail
-	MOVQ    ahead+24(FP), CX
-	CMPQ    CX, $+1
-	JGT     lanestream
+	// per call: Z15 table, Z14 0x10000001
+	// vector registers in use at once: 3
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	VMOVUPS      constantsAVX512<>+188(SB), Z15
+	VBROADCASTSS constantsAVX512<>+252(SB), Z14
+	MOVQ         n+16(FP), DX
+	CMPQ         DX, $+64
+	JLT          lanetail
+	MOVQ         ahead+24(FP), CX
+	CMPQ         CX, $+1
+	JGT          lanestream
 
 laneloop:
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTQ 8(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPBROADCASTQ 24(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+64, DX
-	CMPQ         DX, $+64
-	JGE          laneloop
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VPMOVZXBQ 8(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMOVUPS   Z0, 64(DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMOVUPS   Z0, 128(DI)
+	VPMOVZXBQ 24(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMOVUPS   Z0, 192(DI)
+	ADDQ      $+256, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, DX
+	CMPQ      DX, $+64
+	JGE       laneloop
 
 lanetail:
-	TESTQ        DX, DX
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        DX, AX, AX
-	KMOVQ        AX, K7
-	LEAQ         1(DX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVUPS      Z0, K7, (DI)
-	CMPQ         DX, $+17
-	JLT          lanetailnarrow
-	LEAQ         1(DX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS      Z0, K6, 64(DI)
-	CMPQ         DX, $+33
-	JLT          lanetailnarrow
-	LEAQ         1(DX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VMOVDQU8.Z   16(SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS      Z0, K6, 128(DI)
-	CMPQ         DX, $+49
-	JLT          lanetailnarrow
-	LEAQ         1(DX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VMOVDQU8.Z   24(SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS      Z0, K6, 192(DI)
+	TESTQ       DX, DX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       DX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(DX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMOVUPS     Z0, K7, (DI)
+	CMPQ        DX, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(DX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS     Z0, K6, 64(DI)
+	CMPQ        DX, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(DX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS     Z0, K6, 128(DI)
+	CMPQ        DX, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(DX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS     Z0, K6, 192(DI)
 
 lanetailnarrow:
 laneend:
@@ -1443,33 +1430,29 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHT0   (SI)(CX*1)
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTQ 8(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPBROADCASTQ 24(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+64, DX
-	CMPQ         DX, $+64
-	JGE          lanestream
-	JMP          lanetail
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBQ  8(SI), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMOVNTPS   Z0, 64(DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMOVNTPS   Z0, 128(DI)
+	VPMOVZXBQ  24(SI), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMOVNTPS   Z0, 192(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, DX
+	CMPQ       DX, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 // func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1479,11 +1462,11 @@ TEXT ·DecodeFpE4M3AVX512(SB), NOSPLIT, $0-32
 	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX512<>+380(SB), Z15
-	VBROADCASTSS constantsAVX512<>+384(SB), Z14
-	VBROADCASTSS constantsAVX512<>+388(SB), Z13
+	VBROADCASTSS constantsAVX512<>+256(SB), Z15
+	VBROADCASTSS constantsAVX512<>+260(SB), Z14
+	VBROADCASTSS constantsAVX512<>+264(SB), Z13
 	VMOVUPS      constantsAVX512<>+80(SB), Z12
-	VBROADCASTSS constantsAVX512<>+392(SB), Z11
+	VBROADCASTSS constantsAVX512<>+268(SB), Z11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1648,10 +1631,10 @@ lanerare:
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+396(SB), Z3
+	VBROADCASTSS constantsAVX512<>+272(SB), Z3
 	VPADDD       Z3, Z2, Z2
 	VBROADCASTSS constantsAVX512<>+152(SB), Z4
-	VBROADCASTSS constantsAVX512<>+400(SB), Z5
+	VBROADCASTSS constantsAVX512<>+276(SB), Z5
 	VMOVAPS      Z5, Z6
 	VFMADD231PS  Z4, Z2, Z6
 	VMINPS       Z6, Z2, Z6
@@ -1704,10 +1687,10 @@ lanetailrare:
 	VPCMPEQD     Z1, Z2, K1
 	VPSLLD       $0x18, Z0, Z0
 	VPSLLD       $0x14, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+396(SB), Z3
+	VBROADCASTSS constantsAVX512<>+272(SB), Z3
 	VPADDD       Z3, Z2, Z2
 	VBROADCASTSS constantsAVX512<>+152(SB), Z4
-	VBROADCASTSS constantsAVX512<>+400(SB), Z5
+	VBROADCASTSS constantsAVX512<>+276(SB), Z5
 	VMOVAPS      Z5, Z6
 	VFMADD231PS  Z4, Z2, Z6
 	VMINPS       Z6, Z2, Z6
@@ -1773,13 +1756,13 @@ TEXT ·EncodeFpE4M3AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+404(SB), Z14
-	VBROADCASTSS constantsAVX512<>+408(SB), Z13
-	VBROADCASTSS constantsAVX512<>+412(SB), Z12
-	VBROADCASTSS constantsAVX512<>+416(SB), Z11
-	VBROADCASTSS constantsAVX512<>+420(SB), Z10
-	VBROADCASTSS constantsAVX512<>+424(SB), Z9
-	VMOVUPS      constantsAVX512<>+428(SB), Z8
+	VBROADCASTSS constantsAVX512<>+280(SB), Z14
+	VBROADCASTSS constantsAVX512<>+284(SB), Z13
+	VBROADCASTSS constantsAVX512<>+288(SB), Z12
+	VBROADCASTSS constantsAVX512<>+292(SB), Z11
+	VBROADCASTSS constantsAVX512<>+296(SB), Z10
+	VBROADCASTSS constantsAVX512<>+300(SB), Z9
+	VMOVUPS      constantsAVX512<>+304(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2185,13 +2168,13 @@ TEXT ·EncodeFpE5M2AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+404(SB), Z14
-	VBROADCASTSS constantsAVX512<>+492(SB), Z13
-	VBROADCASTSS constantsAVX512<>+412(SB), Z12
-	VBROADCASTSS constantsAVX512<>+496(SB), Z11
-	VBROADCASTSS constantsAVX512<>+500(SB), Z10
-	VBROADCASTSS constantsAVX512<>+424(SB), Z9
-	VMOVUPS      constantsAVX512<>+428(SB), Z8
+	VBROADCASTSS constantsAVX512<>+280(SB), Z14
+	VBROADCASTSS constantsAVX512<>+368(SB), Z13
+	VBROADCASTSS constantsAVX512<>+288(SB), Z12
+	VBROADCASTSS constantsAVX512<>+372(SB), Z11
+	VBROADCASTSS constantsAVX512<>+376(SB), Z10
+	VBROADCASTSS constantsAVX512<>+300(SB), Z9
+	VMOVUPS      constantsAVX512<>+304(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2597,14 +2580,14 @@ TEXT ·EncodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+404(SB), Z14
-	VBROADCASTSS constantsAVX512<>+396(SB), Z13
-	VBROADCASTSS constantsAVX512<>+412(SB), Z12
-	VBROADCASTSS constantsAVX512<>+416(SB), Z11
-	VBROADCASTSS constantsAVX512<>+504(SB), Z10
+	VBROADCASTSS constantsAVX512<>+280(SB), Z14
+	VBROADCASTSS constantsAVX512<>+272(SB), Z13
+	VBROADCASTSS constantsAVX512<>+288(SB), Z12
+	VBROADCASTSS constantsAVX512<>+292(SB), Z11
+	VBROADCASTSS constantsAVX512<>+380(SB), Z10
 	VBROADCASTSS constantsAVX512<>+144(SB), Z9
-	VBROADCASTSS constantsAVX512<>+424(SB), Z8
-	VMOVUPS      constantsAVX512<>+428(SB), Z7
+	VBROADCASTSS constantsAVX512<>+300(SB), Z8
+	VMOVUPS      constantsAVX512<>+304(SB), Z7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3048,14 +3031,14 @@ TEXT ·EncodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+404(SB), Z14
-	VBROADCASTSS constantsAVX512<>+508(SB), Z13
-	VBROADCASTSS constantsAVX512<>+412(SB), Z12
-	VBROADCASTSS constantsAVX512<>+496(SB), Z11
-	VBROADCASTSS constantsAVX512<>+512(SB), Z10
+	VBROADCASTSS constantsAVX512<>+280(SB), Z14
+	VBROADCASTSS constantsAVX512<>+384(SB), Z13
+	VBROADCASTSS constantsAVX512<>+288(SB), Z12
+	VBROADCASTSS constantsAVX512<>+372(SB), Z11
+	VBROADCASTSS constantsAVX512<>+388(SB), Z10
 	VBROADCASTSS constantsAVX512<>+144(SB), Z9
-	VBROADCASTSS constantsAVX512<>+424(SB), Z8
-	VMOVUPS      constantsAVX512<>+428(SB), Z7
+	VBROADCASTSS constantsAVX512<>+300(SB), Z8
+	VMOVUPS      constantsAVX512<>+304(SB), Z7
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3499,13 +3482,13 @@ TEXT ·EncodeFpE2M1AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+404(SB), Z14
-	VBROADCASTSS constantsAVX512<>+516(SB), Z13
-	VBROADCASTSS constantsAVX512<>+412(SB), Z12
-	VBROADCASTSS constantsAVX512<>+520(SB), Z11
-	VBROADCASTSS constantsAVX512<>+524(SB), Z10
-	VBROADCASTSS constantsAVX512<>+528(SB), Z9
-	VMOVUPS      constantsAVX512<>+428(SB), Z8
+	VBROADCASTSS constantsAVX512<>+280(SB), Z14
+	VBROADCASTSS constantsAVX512<>+392(SB), Z13
+	VBROADCASTSS constantsAVX512<>+288(SB), Z12
+	VBROADCASTSS constantsAVX512<>+396(SB), Z11
+	VBROADCASTSS constantsAVX512<>+400(SB), Z10
+	VBROADCASTSS constantsAVX512<>+404(SB), Z9
+	VMOVUPS      constantsAVX512<>+304(SB), Z8
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3912,19 +3895,20 @@ lanetailrarenarrow:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·EncodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI y, SI x, DX elements left
-	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0x10011001
-	// vector registers in use at once: 16
+	// per call: Z15 most, Z14 0x7fffffff, Z13 0x3f800000, Z12 0x7f800000, Z11 0xb000000, Z10 0xfe, Z9 0x8, Z8 table, Z7 0xf0f0f0f, Z6 0x10011001
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+404(SB), Z14
-	VBROADCASTSS constantsAVX512<>+516(SB), Z13
-	VBROADCASTSS constantsAVX512<>+412(SB), Z12
-	VBROADCASTSS constantsAVX512<>+520(SB), Z11
-	VBROADCASTSS constantsAVX512<>+524(SB), Z10
-	VBROADCASTSS constantsAVX512<>+528(SB), Z9
-	VMOVUPS      constantsAVX512<>+428(SB), Z8
-	VBROADCASTSS constantsAVX512<>+532(SB), Z7
+	VBROADCASTSS constantsAVX512<>+280(SB), Z14
+	VBROADCASTSS constantsAVX512<>+392(SB), Z13
+	VBROADCASTSS constantsAVX512<>+288(SB), Z12
+	VBROADCASTSS constantsAVX512<>+396(SB), Z11
+	VBROADCASTSS constantsAVX512<>+400(SB), Z10
+	VBROADCASTSS constantsAVX512<>+404(SB), Z9
+	VMOVUPS      constantsAVX512<>+304(SB), Z8
+	VBROADCASTSS constantsAVX512<>+408(SB), Z7
+	VBROADCASTSS constantsAVX512<>+412(SB), Z6
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3947,9 +3931,9 @@ laneloop:
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z12, Z4, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
 	VPSUBD     Z10, Z4, Z4
@@ -3959,9 +3943,9 @@ laneloop:
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z12, Z0, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
 	VPSUBD     Z10, Z0, Z0
@@ -3995,7 +3979,8 @@ laneloop:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
 	VPERMD     Z4, Z8, Z4
-	VPMADDUBSW Z7, Z4, Z0
+	VPANDD     Z7, Z4, Z0
+	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 
@@ -4029,9 +4014,9 @@ lanetail:
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z12, Z4, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
 	VPSUBD     Z10, Z4, Z4
@@ -4043,9 +4028,9 @@ lanetail:
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z12, Z0, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
 	VPSUBD     Z10, Z0, Z0
@@ -4057,9 +4042,9 @@ lanetail:
 	VPMINUD    Z15, Z1, Z1
 	VPANDD     Z12, Z1, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z1, Z1
-	VPSUBD     Z6, Z1, Z1
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z1, Z1
+	VPSUBD     Z16, Z1, Z1
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z1, Z1
 	VPSUBD     Z10, Z1, Z1
@@ -4071,9 +4056,9 @@ lanetail:
 	VPMINUD    Z15, Z2, Z2
 	VPANDD     Z12, Z2, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z2, Z2
-	VPSUBD     Z6, Z2, Z2
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z2, Z2
+	VPSUBD     Z16, Z2, Z2
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z2, Z2
 	VPSUBD     Z10, Z2, Z2
@@ -4085,8 +4070,9 @@ lanetailnarrow:
 	VPACKSSDW  Z2, Z1, Z1
 	VPACKUSWB  Z1, Z4, Z4
 	VPERMD     Z4, Z8, Z4
-	VMOVDQU8.Z Z4, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPANDD     Z7, Z4, Z0
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -4126,9 +4112,9 @@ lanestream:
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z12, Z4, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
 	VPSUBD     Z10, Z4, Z4
@@ -4138,9 +4124,9 @@ lanestream:
 	VPMINUD    Z15, Z0, Z0
 	VPANDD     Z12, Z0, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z0, Z0
-	VPSUBD     Z6, Z0, Z0
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z0, Z0
+	VPSUBD     Z16, Z0, Z0
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z0, Z0
 	VPSUBD     Z10, Z0, Z0
@@ -4174,7 +4160,8 @@ lanestream:
 	VPACKSSDW  Z1, Z0, Z0
 	VPACKUSWB  Z0, Z4, Z4
 	VPERMD     Z4, Z8, Z4
-	VPMADDUBSW Z7, Z4, Z0
+	VPANDD     Z7, Z4, Z0
+	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVNTPS   Y0, (DI)
 	ADDQ       $+32, DI
@@ -4253,7 +4240,8 @@ lanerare:
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z2, Z1, Z1
 	VPERMD     Z1, Z8, Z1
-	VPMADDUBSW Z7, Z1, Z0
+	VPANDD     Z7, Z1, Z0
+	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	VMOVUPS    Y0, (DI)
 	JMP        laneback
@@ -4321,9 +4309,9 @@ lanetailrare:
 	VPMINUD    Z15, Z4, Z4
 	VPANDD     Z12, Z4, Z5
 	VPMAXUD    Z13, Z5, Z5
-	VPADDD     Z11, Z5, Z6
-	VADDPS     Z6, Z4, Z4
-	VPSUBD     Z6, Z4, Z4
+	VPADDD     Z11, Z5, Z16
+	VADDPS     Z16, Z4, Z4
+	VPSUBD     Z16, Z4, Z4
 	VPSRLD     $0x16, Z5, Z5
 	VPADDD     Z5, Z4, Z4
 	VPSUBD     Z10, Z4, Z4
@@ -4338,8 +4326,9 @@ lanetailrarenarrow:
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z3, Z1, Z1
 	VPERMD     Z1, Z8, Z1
-	VMOVDQU8.Z Z1, K7, Z0
-	VPMADDUBSW Z7, Z0, Z0
+	VPANDD     Z7, Z1, Z0
+	VMOVDQU8.Z Z0, K7, Z0
+	VPMADDUBSW Z6, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(DX), CX
 	SHRQ       $0x01, CX
@@ -4358,9 +4347,9 @@ TEXT ·EncodeFpE8M0AVX512(SB), NOSPLIT, $0-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Z15
-	VBROADCASTSS constantsAVX512<>+536(SB), Z14
+	VBROADCASTSS constantsAVX512<>+416(SB), Z14
 	VPXORD       Z13, Z13, Z13
-	VMOVUPS      constantsAVX512<>+428(SB), Z12
+	VMOVUPS      constantsAVX512<>+304(SB), Z12
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -4542,76 +4531,46 @@ DATA constantsAVX512<>+236(SB)/4, $0xc0000000
 DATA constantsAVX512<>+240(SB)/4, $0xc0400000
 DATA constantsAVX512<>+244(SB)/4, $0xc0800000
 DATA constantsAVX512<>+248(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+252(SB)/4, $0x00000000
-DATA constantsAVX512<>+256(SB)/4, $0x00000004
-DATA constantsAVX512<>+260(SB)/4, $0x00000000
-DATA constantsAVX512<>+264(SB)/4, $0x00000004
-DATA constantsAVX512<>+268(SB)/4, $0x00000000
-DATA constantsAVX512<>+272(SB)/4, $0x00000004
-DATA constantsAVX512<>+276(SB)/4, $0x00000000
-DATA constantsAVX512<>+280(SB)/4, $0x00000004
-DATA constantsAVX512<>+284(SB)/4, $0x00000000
-DATA constantsAVX512<>+288(SB)/4, $0x00000004
-DATA constantsAVX512<>+292(SB)/4, $0x00000000
-DATA constantsAVX512<>+296(SB)/4, $0x00000004
-DATA constantsAVX512<>+300(SB)/4, $0x00000000
-DATA constantsAVX512<>+304(SB)/4, $0x00000004
-DATA constantsAVX512<>+308(SB)/4, $0x00000000
-DATA constantsAVX512<>+312(SB)/4, $0x00000004
-DATA constantsAVX512<>+316(SB)/4, $0x00000000
-DATA constantsAVX512<>+320(SB)/4, $0x00000000
-DATA constantsAVX512<>+324(SB)/4, $0x00000001
-DATA constantsAVX512<>+328(SB)/4, $0x00000001
-DATA constantsAVX512<>+332(SB)/4, $0x00000002
+DATA constantsAVX512<>+252(SB)/4, $0x10000001
+DATA constantsAVX512<>+256(SB)/4, $0x80808080
+DATA constantsAVX512<>+260(SB)/4, $0x43800000
+DATA constantsAVX512<>+264(SB)/4, $0xffffffff
+DATA constantsAVX512<>+268(SB)/4, $0xbfffbfff
+DATA constantsAVX512<>+272(SB)/4, $0x3c000000
+DATA constantsAVX512<>+276(SB)/4, $0xbc800000
+DATA constantsAVX512<>+280(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+284(SB)/4, $0x3c800000
+DATA constantsAVX512<>+288(SB)/4, $0x7f800000
+DATA constantsAVX512<>+292(SB)/4, $0x0a000000
+DATA constantsAVX512<>+296(SB)/4, $0x000003c8
+DATA constantsAVX512<>+300(SB)/4, $0x00000080
+DATA constantsAVX512<>+304(SB)/4, $0x00000000
+DATA constantsAVX512<>+308(SB)/4, $0x00000004
+DATA constantsAVX512<>+312(SB)/4, $0x00000008
+DATA constantsAVX512<>+316(SB)/4, $0x0000000c
+DATA constantsAVX512<>+320(SB)/4, $0x00000001
+DATA constantsAVX512<>+324(SB)/4, $0x00000005
+DATA constantsAVX512<>+328(SB)/4, $0x00000009
+DATA constantsAVX512<>+332(SB)/4, $0x0000000d
 DATA constantsAVX512<>+336(SB)/4, $0x00000002
-DATA constantsAVX512<>+340(SB)/4, $0x00000003
-DATA constantsAVX512<>+344(SB)/4, $0x00000003
-DATA constantsAVX512<>+348(SB)/4, $0x00000004
-DATA constantsAVX512<>+352(SB)/4, $0x00000004
-DATA constantsAVX512<>+356(SB)/4, $0x00000005
-DATA constantsAVX512<>+360(SB)/4, $0x00000005
-DATA constantsAVX512<>+364(SB)/4, $0x00000006
-DATA constantsAVX512<>+368(SB)/4, $0x00000006
-DATA constantsAVX512<>+372(SB)/4, $0x00000007
-DATA constantsAVX512<>+376(SB)/4, $0x00000007
-DATA constantsAVX512<>+380(SB)/4, $0x80808080
-DATA constantsAVX512<>+384(SB)/4, $0x43800000
-DATA constantsAVX512<>+388(SB)/4, $0xffffffff
-DATA constantsAVX512<>+392(SB)/4, $0xbfffbfff
-DATA constantsAVX512<>+396(SB)/4, $0x3c000000
-DATA constantsAVX512<>+400(SB)/4, $0xbc800000
-DATA constantsAVX512<>+404(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+408(SB)/4, $0x3c800000
-DATA constantsAVX512<>+412(SB)/4, $0x7f800000
-DATA constantsAVX512<>+416(SB)/4, $0x0a000000
-DATA constantsAVX512<>+420(SB)/4, $0x000003c8
-DATA constantsAVX512<>+424(SB)/4, $0x00000080
-DATA constantsAVX512<>+428(SB)/4, $0x00000000
-DATA constantsAVX512<>+432(SB)/4, $0x00000004
-DATA constantsAVX512<>+436(SB)/4, $0x00000008
-DATA constantsAVX512<>+440(SB)/4, $0x0000000c
-DATA constantsAVX512<>+444(SB)/4, $0x00000001
-DATA constantsAVX512<>+448(SB)/4, $0x00000005
-DATA constantsAVX512<>+452(SB)/4, $0x00000009
-DATA constantsAVX512<>+456(SB)/4, $0x0000000d
-DATA constantsAVX512<>+460(SB)/4, $0x00000002
-DATA constantsAVX512<>+464(SB)/4, $0x00000006
-DATA constantsAVX512<>+468(SB)/4, $0x0000000a
-DATA constantsAVX512<>+472(SB)/4, $0x0000000e
-DATA constantsAVX512<>+476(SB)/4, $0x00000003
-DATA constantsAVX512<>+480(SB)/4, $0x00000007
-DATA constantsAVX512<>+484(SB)/4, $0x0000000b
-DATA constantsAVX512<>+488(SB)/4, $0x0000000f
-DATA constantsAVX512<>+492(SB)/4, $0x38800000
-DATA constantsAVX512<>+496(SB)/4, $0x0a800000
-DATA constantsAVX512<>+500(SB)/4, $0x000001c4
-DATA constantsAVX512<>+504(SB)/4, $0x000003c0
-DATA constantsAVX512<>+508(SB)/4, $0x38000000
-DATA constantsAVX512<>+512(SB)/4, $0x000001c0
-DATA constantsAVX512<>+516(SB)/4, $0x3f800000
-DATA constantsAVX512<>+520(SB)/4, $0x0b000000
-DATA constantsAVX512<>+524(SB)/4, $0x000000fe
-DATA constantsAVX512<>+528(SB)/4, $0x00000008
-DATA constantsAVX512<>+532(SB)/4, $0x10011001
-DATA constantsAVX512<>+536(SB)/4, $0x3faaaaab
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $540
+DATA constantsAVX512<>+340(SB)/4, $0x00000006
+DATA constantsAVX512<>+344(SB)/4, $0x0000000a
+DATA constantsAVX512<>+348(SB)/4, $0x0000000e
+DATA constantsAVX512<>+352(SB)/4, $0x00000003
+DATA constantsAVX512<>+356(SB)/4, $0x00000007
+DATA constantsAVX512<>+360(SB)/4, $0x0000000b
+DATA constantsAVX512<>+364(SB)/4, $0x0000000f
+DATA constantsAVX512<>+368(SB)/4, $0x38800000
+DATA constantsAVX512<>+372(SB)/4, $0x0a800000
+DATA constantsAVX512<>+376(SB)/4, $0x000001c4
+DATA constantsAVX512<>+380(SB)/4, $0x000003c0
+DATA constantsAVX512<>+384(SB)/4, $0x38000000
+DATA constantsAVX512<>+388(SB)/4, $0x000001c0
+DATA constantsAVX512<>+392(SB)/4, $0x3f800000
+DATA constantsAVX512<>+396(SB)/4, $0x0b000000
+DATA constantsAVX512<>+400(SB)/4, $0x000000fe
+DATA constantsAVX512<>+404(SB)/4, $0x00000008
+DATA constantsAVX512<>+408(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+412(SB)/4, $0x10011001
+DATA constantsAVX512<>+416(SB)/4, $0x3faaaaab
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $420

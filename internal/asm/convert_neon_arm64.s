@@ -1247,32 +1247,32 @@ laneend:
 
 TEXT ·DecodeFpE2M1PackedNEON(SB), NOSPLIT, $88-32
 	// pointers: R0 y, R1 x, R2 elements left
-	// per call: V15 table, V14 0xf0f0f0f
+	// per call: V15 0xf0f0f0f, V14 table
 	// vector registers in use at once: 5
 	MOVD y+0(FP), R0
 	MOVD x+8(FP), R1
-	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V15
 	MOVD $252645135, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
+	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
 	MOVD n+16(FP), R2
 	CMP $16, R2
 	BLT lanetail
 laneloop:
 	FMOVD (R1), F0
-	VAND V14.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V15.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	FMOVQ F2, (R0)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 16(R0)
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	FMOVQ F0, 32(R0)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 16(R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ F1, 32(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $8, R1, R1
 	SUB $16, R2, R2
@@ -1284,43 +1284,46 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
-	TBZ $3, R2, piece1
+	ADD $1, R2, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $2, R2, piece2
+piece2:
+	TBZ $1, R20, piece3
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $1, R2, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
 piece3:
-	TBZ $0, R2, piece4
+	TBZ $0, R20, piece4
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVD 80(RSP), F0
-	VAND V14.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V15.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	FMOVQ F2, 16(RSP)
 	CMP $5, R2
 	BLT lanetailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ F1, 32(RSP)
 	CMP $9, R2
 	BLT lanetailnarrow
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	FMOVQ F0, 48(RSP)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ F1, 48(RSP)
 	CMP $13, R2
 	BLT lanetailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	FMOVQ F1, 64(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ F0, 64(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -3809,31 +3812,35 @@ lanetailnarrow:
 	VSLI $4, V4.B16, V0.B16
 	FMOVD F0, 16(RSP)
 lanetailback:
-	TBZ $0, R2, even5
-	ADD $16, RSP, R17
-	ADD R2>>1, R17, R17
-	MOVBU (R17), R19
-	AND $15, R19, R19
-	MOVB R19, (R17)
-even5:
+	MOVD $0, R17
+	ADD R2<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R2, piece6
+	ADD $1, R2, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R20, piece6
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece6:
-	TBZ $2, R2, piece7
+	TBZ $1, R20, piece7
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece7:
-	TBZ $1, R2, piece8
+	TBZ $0, R20, piece8
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	TBZ $0, R2, piece9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece9:
 laneend:
 	RET
 lanerare:

@@ -5010,6 +5010,5438 @@ short2stream:
 	JGE          short2stream
 	JMP          short2end
 
+// func DequantizePacked4BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $208-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y10 Select
+	// vector registers in use at once: 11
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VXORPS       Y14, Y14, Y14
+	VXORPS       Y1, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPOR         Y0, Y1, Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 72(SP), Y2
+	VPSLLVD      Y12, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y14, Y10, Y2
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 76(SP), Y3
+	VPSLLVD      Y12, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y13, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VFMADD213PS  Y14, Y10, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*2), DI
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      (DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VFMADD213PS  Y14, Y2, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VFMADD213PS  Y14, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VFMADD213PS  Y14, Y2, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VFMADD213PS  Y14, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	VPBROADCASTD 64(SP), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VFMADD213PS  Y14, Y2, Y0
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VFMADD213PS  Y14, Y3, Y1
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 72(SP), Y2
+	VPSLLVD      Y12, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y4
+	VFMADD213PS  Y14, Y4, Y2
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 76(SP), Y3
+	VPSLLVD      Y12, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y13, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBLENDVPS    Y5, Y4, Y15, Y5
+	VFMADD213PS  Y14, Y5, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $336-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y10 Select, Y0 zeroPoint, Y9 ToFloat
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VXORPS       Y14, Y14, Y14
+	VXORPS       Y1, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPOR         Y0, Y1, Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 72(SP), Y2
+	VPSLLVD      Y12, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y9, Y2, Y2
+	VFMADD213PS  Y14, Y10, Y2
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 76(SP), Y3
+	VPSLLVD      Y12, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y13, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y9, Y3, Y3
+	VFMADD213PS  Y14, Y10, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*2), DI
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y8
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y7
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y7, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y7, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      (DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      (BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y14, Y2, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      32(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y1, Y1
+	VFMADD213PS  Y14, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      64(BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y14, Y2, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      96(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y1, Y1
+	VFMADD213PS  Y14, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 64(SP), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      208(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y14, Y2, Y0
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      240(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y1, Y1
+	VFMADD213PS  Y14, Y3, Y1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 72(SP), Y2
+	VPSLLVD      Y12, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y4
+	VMOVUPS      272(SP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VFMADD213PS  Y14, Y4, Y2
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 76(SP), Y3
+	VPSLLVD      Y12, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y13, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBLENDVPS    Y5, Y4, Y15, Y5
+	VMOVUPS      304(SP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VFMADD213PS  Y14, Y5, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y8
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y7
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y14, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y14, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y7, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y7, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $336-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y15 0x7fc00000, Y1 least, Y14 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y10 Select, Y0 minval, Y1 Ordered, Y9 Select
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS least+36(FP), Y1
+	VCVTDQ2PS    Y1, Y14
+	VXORPS       Y1, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VPOR         Y0, Y1, Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 72(SP), Y2
+	VPSLLVD      Y12, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y14, Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VADDPS       Y9, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 76(SP), Y3
+	VPSLLVD      Y12, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y13, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y14, Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VADDPS       Y9, Y3, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*2), DI
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	VBROADCASTSS 4(BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y7
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      (DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      (BX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y15, Y3
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      32(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y4
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      64(BX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y15, Y3
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      96(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y4
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 64(SP), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      208(SP), Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y15, Y3
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      240(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y4
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 72(SP), Y2
+	VPSLLVD      Y12, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y4
+	VMOVUPS      272(SP), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y5
+	VSUBPS       Y14, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 76(SP), Y3
+	VPSLLVD      Y12, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y13, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBLENDVPS    Y5, Y4, Y15, Y5
+	VMOVUPS      304(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VBLENDVPS    Y6, Y4, Y15, Y6
+	VSUBPS       Y14, Y3, Y3
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	VBROADCASTSS 4(BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y7
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y12, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y12, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizePacked2BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $208-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y9 Select
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VXORPS       Y14, Y14, Y14
+	VMOVUPS      constantsAVX2<>+44(SB), Y1
+	VPXOR        Y0, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y13
+	VMOVUPS      constantsAVX2<>+76(SB), Y12
+	VMOVUPS      constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y12, Y2, Y2
+	VPERMPS      Y13, Y2, Y2
+	VFMADD213PS  Y14, Y9, Y2
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y11, Y3, Y3
+	VPERMPS      Y13, Y3, Y3
+	VFMADD213PS  Y14, Y9, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*2), DI
+	MOVQ BX, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y8, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y8, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VFMADD213PS  Y14, Y2, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VFMADD213PS  Y14, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VFMADD213PS  Y14, Y2, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VFMADD213PS  Y14, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VFMADD213PS  Y14, Y2, Y0
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VFMADD213PS  Y14, Y3, Y1
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y12, Y2, Y2
+	VPERMPS      Y13, Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y4
+	VFMADD213PS  Y14, Y4, Y2
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y11, Y3, Y3
+	VPERMPS      Y13, Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBLENDVPS    Y5, Y4, Y15, Y5
+	VFMADD213PS  Y14, Y5, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VFMADD213PS  Y14, Y8, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VFMADD213PS  Y14, Y8, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $336-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y9 Select, Y0 zeroPoint, Y8 ToFloat
+	// vector registers in use at once: 13
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VXORPS       Y14, Y14, Y14
+	VMOVUPS      constantsAVX2<>+44(SB), Y1
+	VPXOR        Y0, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y13
+	VMOVUPS      constantsAVX2<>+76(SB), Y12
+	VMOVUPS      constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y12, Y2, Y2
+	VPERMPS      Y13, Y2, Y2
+	VSUBPS       Y8, Y2, Y2
+	VFMADD213PS  Y14, Y9, Y2
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y11, Y3, Y3
+	VPERMPS      Y13, Y3, Y3
+	VSUBPS       Y8, Y3, Y3
+	VFMADD213PS  Y14, Y9, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*2), DI
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y7
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y6
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y7, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y7, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y6, Y0, Y0
+	VFMADD213PS  Y14, Y8, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y6, Y1, Y1
+	VFMADD213PS  Y14, Y8, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      (BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y14, Y2, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      32(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y1, Y1
+	VFMADD213PS  Y14, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      64(BX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y14, Y2, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      96(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y1, Y1
+	VFMADD213PS  Y14, Y3, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      208(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y1, Y0, Y0
+	VFMADD213PS  Y14, Y2, Y0
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      240(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y1, Y1
+	VFMADD213PS  Y14, Y3, Y1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y12, Y2, Y2
+	VPERMPS      Y13, Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y4
+	VMOVUPS      272(SP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VFMADD213PS  Y14, Y4, Y2
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y11, Y3, Y3
+	VPERMPS      Y13, Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBLENDVPS    Y5, Y4, Y15, Y5
+	VMOVUPS      304(SP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y3, Y3
+	VFMADD213PS  Y14, Y5, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y7
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y6
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y7, Y0, Y0
+	VFMADD213PS  Y14, Y9, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y7, Y1, Y1
+	VFMADD213PS  Y14, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y6, Y0, Y0
+	VFMADD213PS  Y14, Y8, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y6, Y1, Y1
+	VFMADD213PS  Y14, Y8, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $336-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y15 0x7fc00000, Y1 least, Y14 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y9 Select, Y0 minval, Y1 Ordered, Y8 Select
+	// vector registers in use at once: 13
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS least+36(FP), Y1
+	VCVTDQ2PS    Y1, Y14
+	VMOVUPS      constantsAVX2<>+44(SB), Y1
+	VPXOR        Y0, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y13
+	VMOVUPS      constantsAVX2<>+76(SB), Y12
+	VMOVUPS      constantsAVX2<>+108(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y12, Y2, Y2
+	VPERMPS      Y13, Y2, Y2
+	VSUBPS       Y14, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VADDPS       Y8, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y11, Y3, Y3
+	VPERMPS      Y13, Y3, Y3
+	VSUBPS       Y14, Y3, Y3
+	VMULPS       Y9, Y3, Y3
+	VADDPS       Y8, Y3, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*2), DI
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y7
+	VBROADCASTSS 4(BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y6
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VADDPS       Y6, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VADDPS       Y6, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      (BX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y15, Y3
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      32(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y4
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      64(BX), Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y15, Y3
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      96(BX), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y4
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y2
+	VMOVUPS      208(SP), Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y15, Y3
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBLENDVPS    Y3, Y2, Y15, Y3
+	VMOVUPS      240(SP), Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y4
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VADDPS       Y4, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y12, Y2, Y2
+	VPERMPS      Y13, Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBLENDVPS    Y4, Y3, Y15, Y4
+	VMOVUPS      272(SP), Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y15, Y5
+	VSUBPS       Y14, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y5, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y11, Y3, Y3
+	VPERMPS      Y13, Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBLENDVPS    Y5, Y4, Y15, Y5
+	VMOVUPS      304(SP), Y4
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VBLENDVPS    Y6, Y4, Y15, Y6
+	VSUBPS       Y14, Y3, Y3
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y6, Y3, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y10, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS 4(DX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y8
+	VBROADCASTSS (BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y7
+	VBROADCASTSS 4(BX), Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y15, Y6
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VADDPS       Y7, Y0, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VADDPS       Y7, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y13, Y0, Y0
+	VSUBPS       Y14, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VADDPS       Y6, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y11, Y1, Y1
+	VPERMPS      Y13, Y1, Y1
+	VSUBPS       Y14, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VADDPS       Y6, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
 DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+4(SB)/4, $0x00007fff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $8
+DATA constantsAVX2<>+8(SB)/4, $0x0000000f
+DATA constantsAVX2<>+12(SB)/4, $0x0000001c
+DATA constantsAVX2<>+16(SB)/4, $0x00000018
+DATA constantsAVX2<>+20(SB)/4, $0x00000014
+DATA constantsAVX2<>+24(SB)/4, $0x00000010
+DATA constantsAVX2<>+28(SB)/4, $0x0000000c
+DATA constantsAVX2<>+32(SB)/4, $0x00000008
+DATA constantsAVX2<>+36(SB)/4, $0x00000004
+DATA constantsAVX2<>+40(SB)/4, $0x00000000
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000001
+DATA constantsAVX2<>+52(SB)/4, $0x00000002
+DATA constantsAVX2<>+56(SB)/4, $0x00000003
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x00000001
+DATA constantsAVX2<>+68(SB)/4, $0x00000002
+DATA constantsAVX2<>+72(SB)/4, $0x00000003
+DATA constantsAVX2<>+76(SB)/4, $0x00000000
+DATA constantsAVX2<>+80(SB)/4, $0x00000002
+DATA constantsAVX2<>+84(SB)/4, $0x00000004
+DATA constantsAVX2<>+88(SB)/4, $0x00000006
+DATA constantsAVX2<>+92(SB)/4, $0x00000008
+DATA constantsAVX2<>+96(SB)/4, $0x0000000a
+DATA constantsAVX2<>+100(SB)/4, $0x0000000c
+DATA constantsAVX2<>+104(SB)/4, $0x0000000e
+DATA constantsAVX2<>+108(SB)/4, $0x00000010
+DATA constantsAVX2<>+112(SB)/4, $0x00000012
+DATA constantsAVX2<>+116(SB)/4, $0x00000014
+DATA constantsAVX2<>+120(SB)/4, $0x00000016
+DATA constantsAVX2<>+124(SB)/4, $0x00000018
+DATA constantsAVX2<>+128(SB)/4, $0x0000001a
+DATA constantsAVX2<>+132(SB)/4, $0x0000001c
+DATA constantsAVX2<>+136(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140

@@ -3484,6 +3484,4032 @@ short4stream:
 	JGE          short4stream
 	JMP          short4end
 
+// func DequantizePacked4BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizePacked4BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x7fff, Z10 0x10000, Z9 0x1, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VPXORD       Z14, Z14, Z14
+	VMOVUPS      constantsAVX512<>+80(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z13
+	VBROADCASTSS constantsAVX512<>+144(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS constantsAVX512<>+12(SB), Z9
+	VMOVUPS      constantsAVX512<>+16(SB), Z8
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z12, Z2, Z2
+	VPERMPS     Z13, Z2, Z2
+	VFMADD213PS Z14, Z7, Z2
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z12, Z3, Z3
+	VPERMPS     Z13, Z3, Z3
+	VFMADD213PS Z14, Z7, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	MOVQ      BX, AX
+	SHRQ      $0x01, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z5, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z4, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z15, K1, Z1
+	VFMADD213PS Z14, Z1, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VMOVUPS     64(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z15, K1, Z2
+	VFMADD213PS Z14, Z2, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z15, K1, Z1
+	VFMADD213PS Z14, Z1, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VMOVUPS     192(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z15, K1, Z2
+	VFMADD213PS Z14, Z2, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z15, K1, Z1
+	VFMADD213PS Z14, Z1, Z0
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z15, K1, Z2
+	VFMADD213PS Z14, Z2, Z1
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z12, Z2, Z2
+	VPERMPS     Z13, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z15, K1, Z3
+	VFMADD213PS Z14, Z3, Z2
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z12, Z3, Z3
+	VPERMPS     Z13, Z3, Z3
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z15, K1, Z4
+	VFMADD213PS Z14, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z5, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z4, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x7fff, Z10 0x10000, Z9 0x1, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 zeroPoint, Z6 ToFloat
+	// vector registers in use at once: 18
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VPXORD       Z14, Z14, Z14
+	VMOVUPS      constantsAVX512<>+80(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z13
+	VBROADCASTSS constantsAVX512<>+144(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS constantsAVX512<>+12(SB), Z9
+	VMOVUPS      constantsAVX512<>+16(SB), Z8
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z6
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       R8, R8
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	CMPQ        R8, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	CMPQ        R8, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z12, Z2, Z2
+	VPERMPS     Z13, Z2, Z2
+	VSUBPS      Z6, Z2, Z2
+	VFMADD213PS Z14, Z7, Z2
+	CMPQ        R8, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z12, Z3, Z3
+	VPERMPS     Z13, Z3, Z3
+	VSUBPS      Z6, Z3, Z3
+	VFMADD213PS Z14, Z7, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(R8*2), DI
+	MOVQ      R8, AX
+	SHRQ      $0x01, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z5
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z4
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCVTDQ2PS    Z16, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCVTDQ2PS    Z16, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCVTDQ2PS    Z16, Z0
+	VPMOVZXBQ    (SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z3, Z16, Z16
+	VFMADD213PS  Z14, Z7, Z16
+	VPMOVZXBQ    8(SI), Z17
+	VPMULUDQ     Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z2, Z17, Z17
+	VFMADD213PS  Z14, Z6, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVUPS      Z16, (DI)
+	VPMOVZXBQ    16(SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z1, Z16, Z16
+	VFMADD213PS  Z14, Z5, Z16
+	VPMOVZXBQ    24(SI), Z17
+	VPMULUDQ     Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z0, Z17, Z17
+	VFMADD213PS  Z14, Z4, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVUPS      Z16, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z15, K1, Z1
+	VMOVUPS     (BX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z14, Z1, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VMOVUPS     64(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z15, K1, Z2
+	VMOVUPS     64(BX), Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z14, Z2, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z15, K1, Z1
+	VMOVUPS     128(BX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z14, Z1, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VMOVUPS     192(DX), Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z15, K1, Z2
+	VMOVUPS     192(BX), Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z14, Z2, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVUPS     Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       R8, R8
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z15, K1, Z1
+	VMOVUPS.Z   (BX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z14, Z1, Z0
+	CMPQ        R8, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z15, K1, Z2
+	VMOVUPS.Z   64(BX), K6, Z3
+	VCVTDQ2PS   Z3, Z3
+	VSUBPS      Z3, Z1, Z1
+	VFMADD213PS Z14, Z2, Z1
+	CMPQ        R8, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z12, Z2, Z2
+	VPERMPS     Z13, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z15, K1, Z3
+	VMOVUPS.Z   128(BX), K6, Z4
+	VCVTDQ2PS   Z4, Z4
+	VSUBPS      Z4, Z2, Z2
+	VFMADD213PS Z14, Z3, Z2
+	CMPQ        R8, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z12, Z3, Z3
+	VPERMPS     Z13, Z3, Z3
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z15, K1, Z4
+	VMOVUPS.Z   192(BX), K6, Z5
+	VCVTDQ2PS   Z5, Z5
+	VSUBPS      Z5, Z3, Z3
+	VFMADD213PS Z14, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z6, Z0, Z0
+	VFMADD213PS Z14, Z7, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z6, Z1, Z1
+	VFMADD213PS Z14, Z7, Z1
+	VPTESTMD    Z10, Z0, K1
+	VPADDD      Z11, Z0, Z0
+	VPADDD      Z9, Z0, K1, Z0
+	VPTESTMD    Z10, Z1, K1
+	VPADDD      Z11, Z1, Z1
+	VPADDD      Z9, Z1, K1, Z1
+	VPERMT2W    Z1, Z8, Z0
+	VMOVNTPS    Z0, 64(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z5
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z4
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCVTDQ2PS    Z16, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCVTDQ2PS    Z16, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCVTDQ2PS    Z16, Z0
+	VPMOVZXBQ    (SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z3, Z16, Z16
+	VFMADD213PS  Z14, Z7, Z16
+	VPMOVZXBQ    8(SI), Z17
+	VPMULUDQ     Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z2, Z17, Z17
+	VFMADD213PS  Z14, Z6, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVNTPS     Z16, (DI)
+	VPMOVZXBQ    16(SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z1, Z16, Z16
+	VFMADD213PS  Z14, Z5, Z16
+	VPMOVZXBQ    24(SI), Z17
+	VPMULUDQ     Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z0, Z17, Z17
+	VFMADD213PS  Z14, Z4, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVNTPS     Z16, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z15 0x7fc00000, Z1 least, Z14 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x7fff, Z10 0x10000, Z9 0x1, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 minval, K1 Ordered, Z6 Select
+	// vector registers in use at once: 18
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS least+36(FP), Z1
+	VCVTDQ2PS    Z1, Z14
+	VMOVUPS      constantsAVX512<>+80(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z13
+	VBROADCASTSS constantsAVX512<>+144(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS constantsAVX512<>+12(SB), Z9
+	VMOVUPS      constantsAVX512<>+16(SB), Z8
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z12, Z0, Z0
+	VPERMPS   Z13, Z0, Z0
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	VADDPS    Z6, Z0, Z0
+	VPMOVZXBQ 8(SI), Z1
+	VPMULUDQ  Z12, Z1, Z1
+	VPERMPS   Z13, Z1, Z1
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z7, Z1, Z1
+	VADDPS    Z6, Z1, Z1
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVUPS   Z0, (DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z12, Z0, Z0
+	VPERMPS   Z13, Z0, Z0
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	VADDPS    Z6, Z0, Z0
+	VPMOVZXBQ 24(SI), Z1
+	VPMULUDQ  Z12, Z1, Z1
+	VPERMPS   Z13, Z1, Z1
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z7, Z1, Z1
+	VADDPS    Z6, Z1, Z1
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       grouploop
+
+grouptail:
+	TESTQ       R8, R8
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VSUBPS      Z14, Z0, Z0
+	VMULPS      Z7, Z0, Z0
+	VADDPS      Z6, Z0, Z0
+	CMPQ        R8, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	VSUBPS      Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
+	VADDPS      Z6, Z1, Z1
+	CMPQ        R8, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z12, Z2, Z2
+	VPERMPS     Z13, Z2, Z2
+	VSUBPS      Z14, Z2, Z2
+	VMULPS      Z7, Z2, Z2
+	VADDPS      Z6, Z2, Z2
+	CMPQ        R8, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z12, Z3, Z3
+	VPERMPS     Z13, Z3, Z3
+	VSUBPS      Z14, Z3, Z3
+	VMULPS      Z7, Z3, Z3
+	VADDPS      Z6, Z3, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(R8*2), DI
+	MOVQ      R8, AX
+	SHRQ      $0x01, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z4, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z0
+	VPMOVZXBQ    (SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VPMOVZXBQ    8(SI), Z17
+	VPMULUDQ     Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z14, Z17, Z17
+	VMULPS       Z6, Z17, Z17
+	VADDPS       Z2, Z17, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVUPS      Z16, (DI)
+	VPMOVZXBQ    16(SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z1, Z16, Z16
+	VPMOVZXBQ    24(SI), Z17
+	VPMULUDQ     Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z14, Z17, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z0, Z17, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVUPS      Z16, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z12, Z0, Z0
+	VPERMPS   Z13, Z0, Z0
+	VMOVUPS   (DX), Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z15, K1, Z1
+	VMOVUPS   (BX), Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z15, K1, Z2
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VPMOVZXBQ 8(SI), Z1
+	VPMULUDQ  Z12, Z1, Z1
+	VPERMPS   Z13, Z1, Z1
+	VMOVUPS   64(DX), Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z15, K1, Z2
+	VMOVUPS   64(BX), Z3
+	VCMPPS    $0x07, Z3, Z3, K1
+	VBLENDMPS Z3, Z15, K1, Z3
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z3, Z1, Z1
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVUPS   Z0, (DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z12, Z0, Z0
+	VPERMPS   Z13, Z0, Z0
+	VMOVUPS   128(DX), Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z15, K1, Z1
+	VMOVUPS   128(BX), Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z15, K1, Z2
+	VSUBPS    Z14, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VPMOVZXBQ 24(SI), Z1
+	VPMULUDQ  Z12, Z1, Z1
+	VPERMPS   Z13, Z1, Z1
+	VMOVUPS   192(DX), Z2
+	VCMPPS    $0x07, Z2, Z2, K1
+	VBLENDMPS Z2, Z15, K1, Z2
+	VMOVUPS   192(BX), Z3
+	VCMPPS    $0x07, Z3, Z3, K1
+	VBLENDMPS Z3, Z15, K1, Z3
+	VSUBPS    Z14, Z1, Z1
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z3, Z1, Z1
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       laneloop
+
+lanetail:
+	TESTQ       R8, R8
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z12, Z0, Z0
+	VPERMPS     Z13, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VCMPPS      $0x07, Z1, Z1, K1
+	VBLENDMPS   Z1, Z15, K1, Z1
+	VMOVUPS.Z   (BX), K7, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z15, K1, Z2
+	VSUBPS      Z14, Z0, Z0
+	VMULPS      Z1, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	CMPQ        R8, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z12, Z1, Z1
+	VPERMPS     Z13, Z1, Z1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z2
+	VCMPPS      $0x07, Z2, Z2, K1
+	VBLENDMPS   Z2, Z15, K1, Z2
+	VMOVUPS.Z   64(BX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z15, K1, Z3
+	VSUBPS      Z14, Z1, Z1
+	VMULPS      Z2, Z1, Z1
+	VADDPS      Z3, Z1, Z1
+	CMPQ        R8, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z12, Z2, Z2
+	VPERMPS     Z13, Z2, Z2
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z3
+	VCMPPS      $0x07, Z3, Z3, K1
+	VBLENDMPS   Z3, Z15, K1, Z3
+	VMOVUPS.Z   128(BX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z15, K1, Z4
+	VSUBPS      Z14, Z2, Z2
+	VMULPS      Z3, Z2, Z2
+	VADDPS      Z4, Z2, Z2
+	CMPQ        R8, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z12, Z3, Z3
+	VPERMPS     Z13, Z3, Z3
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z4
+	VCMPPS      $0x07, Z4, Z4, K1
+	VBLENDMPS   Z4, Z15, K1, Z4
+	VMOVUPS.Z   192(BX), K6, Z5
+	VCMPPS      $0x07, Z5, Z5, K1
+	VBLENDMPS   Z5, Z15, K1, Z5
+	VSUBPS      Z14, Z3, Z3
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z5, Z3, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPMULUDQ   Z12, Z0, Z0
+	VPERMPS    Z13, Z0, Z0
+	VSUBPS     Z14, Z0, Z0
+	VMULPS     Z7, Z0, Z0
+	VADDPS     Z6, Z0, Z0
+	VPMOVZXBQ  8(SI), Z1
+	VPMULUDQ   Z12, Z1, Z1
+	VPERMPS    Z13, Z1, Z1
+	VSUBPS     Z14, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VADDPS     Z6, Z1, Z1
+	VPTESTMD   Z10, Z0, K1
+	VPADDD     Z11, Z0, Z0
+	VPADDD     Z9, Z0, K1, Z0
+	VPTESTMD   Z10, Z1, K1
+	VPADDD     Z11, Z1, Z1
+	VPADDD     Z9, Z1, K1, Z1
+	VPERMT2W   Z1, Z8, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPMULUDQ   Z12, Z0, Z0
+	VPERMPS    Z13, Z0, Z0
+	VSUBPS     Z14, Z0, Z0
+	VMULPS     Z7, Z0, Z0
+	VADDPS     Z6, Z0, Z0
+	VPMOVZXBQ  24(SI), Z1
+	VPMULUDQ   Z12, Z1, Z1
+	VPERMPS    Z13, Z1, Z1
+	VSUBPS     Z14, Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VADDPS     Z6, Z1, Z1
+	VPTESTMD   Z10, Z0, K1
+	VPADDD     Z11, Z0, Z0
+	VPADDD     Z9, Z0, K1, Z0
+	VPTESTMD   Z10, Z1, K1
+	VPADDD     Z11, Z1, Z1
+	VPADDD     Z9, Z1, K1, Z1
+	VPERMT2W   Z1, Z8, Z0
+	VMOVNTPS   Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z4, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z0
+	VPMOVZXBQ    (SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VPMOVZXBQ    8(SI), Z17
+	VPMULUDQ     Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z14, Z17, Z17
+	VMULPS       Z6, Z17, Z17
+	VADDPS       Z2, Z17, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVNTPS     Z16, (DI)
+	VPMOVZXBQ    16(SI), Z16
+	VPMULUDQ     Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z1, Z16, Z16
+	VPMOVZXBQ    24(SI), Z17
+	VPMULUDQ     Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z14, Z17, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z0, Z17, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVNTPS     Z16, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizePacked2BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizePacked2BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x7fff, Z10 0x10000, Z9 0x1, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select
+	// vector registers in use at once: 14
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VPXORD       Z14, Z14, Z14
+	VMOVUPS      constantsAVX512<>+148(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z13
+	VMOVUPS      constantsAVX512<>+212(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS constantsAVX512<>+12(SB), Z9
+	VMOVUPS      constantsAVX512<>+16(SB), Z8
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        BX, BX
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	VFMADD213PS  Z14, Z7, Z2
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	VFMADD213PS  Z14, Z7, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(BX*2), DI
+	MOVQ      BX, AX
+	SHRQ      $0x02, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z5, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z4, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VFMADD213PS  Z14, Z1, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VMOVUPS      64(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VFMADD213PS  Z14, Z2, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VFMADD213PS  Z14, Z1, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VMOVUPS      192(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VFMADD213PS  Z14, Z2, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        BX, BX
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VFMADD213PS  Z14, Z1, Z0
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VFMADD213PS  Z14, Z2, Z1
+	CMPQ         BX, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z15, K1, Z3
+	VFMADD213PS  Z14, Z3, Z2
+	CMPQ         BX, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z15, K1, Z4
+	VFMADD213PS  Z14, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VFMADD213PS  Z14, Z5, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VFMADD213PS  Z14, Z4, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x7fff, Z10 0x10000, Z9 0x1, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 zeroPoint, Z6 ToFloat
+	// vector registers in use at once: 18
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VPXORD       Z14, Z14, Z14
+	VMOVUPS      constantsAVX512<>+148(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z13
+	VMOVUPS      constantsAVX512<>+212(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS constantsAVX512<>+12(SB), Z9
+	VMOVUPS      constantsAVX512<>+16(SB), Z8
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z6
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	VSUBPS       Z6, Z2, Z2
+	VFMADD213PS  Z14, Z7, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	VSUBPS       Z6, Z3, Z3
+	VFMADD213PS  Z14, Z7, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(R8*2), DI
+	MOVQ      R8, AX
+	SHRQ      $0x02, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z5
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z4
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCVTDQ2PS    Z16, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCVTDQ2PS    Z16, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCVTDQ2PS    Z16, Z0
+	VPBROADCASTD (SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z3, Z16, Z16
+	VFMADD213PS  Z14, Z7, Z16
+	VPBROADCASTD 4(SI), Z17
+	VPSRLVD      Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z2, Z17, Z17
+	VFMADD213PS  Z14, Z6, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVUPS      Z16, (DI)
+	VPBROADCASTD 8(SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z1, Z16, Z16
+	VFMADD213PS  Z14, Z5, Z16
+	VPBROADCASTD 12(SI), Z17
+	VPSRLVD      Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z0, Z17, Z17
+	VFMADD213PS  Z14, Z4, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVUPS      Z16, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VMOVUPS      (BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z14, Z1, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VMOVUPS      64(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VMOVUPS      64(BX), Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z1, Z1
+	VFMADD213PS  Z14, Z2, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VMOVUPS      128(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z14, Z1, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VMOVUPS      192(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VMOVUPS      192(BX), Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z1, Z1
+	VFMADD213PS  Z14, Z2, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z14, Z1, Z0
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VMOVUPS.Z    64(BX), K6, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z1, Z1
+	VFMADD213PS  Z14, Z2, Z1
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z15, K1, Z3
+	VMOVUPS.Z    128(BX), K6, Z4
+	VCVTDQ2PS    Z4, Z4
+	VSUBPS       Z4, Z2, Z2
+	VFMADD213PS  Z14, Z3, Z2
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z15, K1, Z4
+	VMOVUPS.Z    192(BX), K6, Z5
+	VCVTDQ2PS    Z5, Z5
+	VSUBPS       Z5, Z3, Z3
+	VFMADD213PS  Z14, Z4, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z6, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z5
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z4
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z14, Z7, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VFMADD213PS  Z14, Z7, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z4, Z0, Z0
+	VFMADD213PS  Z14, Z6, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z4, Z1, Z1
+	VFMADD213PS  Z14, Z6, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCVTDQ2PS    Z16, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCVTDQ2PS    Z16, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCVTDQ2PS    Z16, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCVTDQ2PS    Z16, Z0
+	VPBROADCASTD (SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z3, Z16, Z16
+	VFMADD213PS  Z14, Z7, Z16
+	VPBROADCASTD 4(SI), Z17
+	VPSRLVD      Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z2, Z17, Z17
+	VFMADD213PS  Z14, Z6, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVNTPS     Z16, (DI)
+	VPBROADCASTD 8(SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z1, Z16, Z16
+	VFMADD213PS  Z14, Z5, Z16
+	VPBROADCASTD 12(SI), Z17
+	VPSRLVD      Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z0, Z17, Z17
+	VFMADD213PS  Z14, Z4, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVNTPS     Z16, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z15 0x7fc00000, Z1 least, Z14 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x7fff, Z10 0x10000, Z9 0x1, Z8 table
+	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 minval, K1 Ordered, Z6 Select
+	// vector registers in use at once: 18
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS least+36(FP), Z1
+	VCVTDQ2PS    Z1, Z14
+	VMOVUPS      constantsAVX512<>+148(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z13
+	VMOVUPS      constantsAVX512<>+212(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z11
+	VBROADCASTSS constantsAVX512<>+8(SB), Z10
+	VBROADCASTSS constantsAVX512<>+12(SB), Z9
+	VMOVUPS      constantsAVX512<>+16(SB), Z8
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z7, Z2, Z2
+	VADDPS       Z6, Z2, Z2
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	VSUBPS       Z14, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VADDPS       Z6, Z3, Z3
+
+grouptailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+	LEAQ      (DI)(R8*2), DI
+	MOVQ      R8, AX
+	SHRQ      $0x02, AX
+	ADDQ      AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z4, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z0
+	VPBROADCASTD (SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VPBROADCASTD 4(SI), Z17
+	VPSRLVD      Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z14, Z17, Z17
+	VMULPS       Z6, Z17, Z17
+	VADDPS       Z2, Z17, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVUPS      Z16, (DI)
+	VPBROADCASTD 8(SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z1, Z16, Z16
+	VPBROADCASTD 12(SI), Z17
+	VPSRLVD      Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z14, Z17, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z0, Z17, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVUPS      Z16, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VMOVUPS      (BX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VMOVUPS      64(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VMOVUPS      64(BX), Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z15, K1, Z3
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VMOVUPS      128(BX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VMOVUPS      192(DX), Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VMOVUPS      192(BX), Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z15, K1, Z3
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVUPS      Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z15, K1, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X1
+	VPBROADCASTD X1, Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z15, K1, Z2
+	VMOVUPS.Z    64(BX), K6, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z15, K1, Z3
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X2
+	VPBROADCASTD X2, Z2
+	VPSRLVD      Z12, Z2, Z2
+	VPERMPS      Z13, Z2, Z2
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z15, K1, Z3
+	VMOVUPS.Z    128(BX), K6, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z15, K1, Z4
+	VSUBPS       Z14, Z2, Z2
+	VMULPS       Z3, Z2, Z2
+	VADDPS       Z4, Z2, Z2
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X3
+	VPBROADCASTD X3, Z3
+	VPSRLVD      Z12, Z3, Z3
+	VPERMPS      Z13, Z3, Z3
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z15, K1, Z4
+	VMOVUPS.Z    192(BX), K6, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBLENDMPS    Z5, Z15, K1, Z5
+	VSUBPS       Z14, Z3, Z3
+	VMULPS       Z4, Z3, Z3
+	VADDPS       Z5, Z3, Z3
+
+lanetailnarrow:
+	VPTESTMD  Z10, Z0, K1
+	VPADDD    Z11, Z0, Z0
+	VPADDD    Z9, Z0, K1, Z0
+	VPTESTMD  Z10, Z1, K1
+	VPADDD    Z11, Z1, Z1
+	VPADDD    Z9, Z1, K1, Z1
+	VPERMT2W  Z1, Z8, Z0
+	VMOVDQU16 Z0, K7, (DI)
+	VPTESTMD  Z10, Z2, K1
+	VPADDD    Z11, Z2, Z2
+	VPADDD    Z9, Z2, K1, Z2
+	VPTESTMD  Z10, Z3, K1
+	VPADDD    Z11, Z3, Z3
+	VPADDD    Z9, Z3, K1, Z3
+	VPERMT2W  Z3, Z8, Z2
+	KSHIFTRQ  $0x20, K7, K6
+	VMOVDQU16 Z2, K6, 64(DI)
+
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z6, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VBROADCASTSS 4(BX), Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z15, K1, Z4
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z7, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z7, Z1, Z1
+	VADDPS       Z5, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z12, Z0, Z0
+	VPERMPS      Z13, Z0, Z0
+	VSUBPS       Z14, Z0, Z0
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z4, Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z12, Z1, Z1
+	VPERMPS      Z13, Z1, Z1
+	VSUBPS       Z14, Z1, Z1
+	VMULPS       Z6, Z1, Z1
+	VADDPS       Z4, Z1, Z1
+	VPTESTMD     Z10, Z0, K1
+	VPADDD       Z11, Z0, Z0
+	VPADDD       Z9, Z0, K1, Z0
+	VPTESTMD     Z10, Z1, K1
+	VPADDD       Z11, Z1, Z1
+	VPADDD       Z9, Z1, K1, Z1
+	VPERMT2W     Z1, Z8, Z0
+	VMOVNTPS     Z0, 64(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z7
+	VBROADCASTSS 4(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z6
+	VBROADCASTSS 8(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z5
+	VBROADCASTSS 12(DX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z4
+	VBROADCASTSS (BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z3
+	VBROADCASTSS 4(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z2
+	VBROADCASTSS 8(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z1
+	VBROADCASTSS 12(BX), Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z15, K1, Z0
+	VPBROADCASTD (SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z7, Z16, Z16
+	VADDPS       Z3, Z16, Z16
+	VPBROADCASTD 4(SI), Z17
+	VPSRLVD      Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z14, Z17, Z17
+	VMULPS       Z6, Z17, Z17
+	VADDPS       Z2, Z17, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVNTPS     Z16, (DI)
+	VPBROADCASTD 8(SI), Z16
+	VPSRLVD      Z12, Z16, Z16
+	VPERMPS      Z13, Z16, Z16
+	VSUBPS       Z14, Z16, Z16
+	VMULPS       Z5, Z16, Z16
+	VADDPS       Z1, Z16, Z16
+	VPBROADCASTD 12(SI), Z17
+	VPSRLVD      Z12, Z17, Z17
+	VPERMPS      Z13, Z17, Z17
+	VSUBPS       Z14, Z17, Z17
+	VMULPS       Z4, Z17, Z17
+	VADDPS       Z0, Z17, Z17
+	VPTESTMD     Z10, Z16, K1
+	VPADDD       Z11, Z16, Z16
+	VPADDD       Z9, Z16, K1, Z16
+	VPTESTMD     Z10, Z17, K1
+	VPADDD       Z11, Z17, Z17
+	VPADDD       Z9, Z17, K1, Z17
+	VPERMT2W     Z17, Z8, Z16
+	VMOVNTPS     Z16, 64(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
 DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+4(SB)/4, $0x00007fff
 DATA constantsAVX512<>+8(SB)/4, $0x00010000
@@ -3504,4 +7530,53 @@ DATA constantsAVX512<>+64(SB)/4, $0x00330031
 DATA constantsAVX512<>+68(SB)/4, $0x00370035
 DATA constantsAVX512<>+72(SB)/4, $0x003b0039
 DATA constantsAVX512<>+76(SB)/4, $0x003f003d
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX512<>+80(SB)/4, $0x00000000
+DATA constantsAVX512<>+84(SB)/4, $0x00000001
+DATA constantsAVX512<>+88(SB)/4, $0x00000002
+DATA constantsAVX512<>+92(SB)/4, $0x00000003
+DATA constantsAVX512<>+96(SB)/4, $0x00000004
+DATA constantsAVX512<>+100(SB)/4, $0x00000005
+DATA constantsAVX512<>+104(SB)/4, $0x00000006
+DATA constantsAVX512<>+108(SB)/4, $0x00000007
+DATA constantsAVX512<>+112(SB)/4, $0x00000008
+DATA constantsAVX512<>+116(SB)/4, $0x00000009
+DATA constantsAVX512<>+120(SB)/4, $0x0000000a
+DATA constantsAVX512<>+124(SB)/4, $0x0000000b
+DATA constantsAVX512<>+128(SB)/4, $0x0000000c
+DATA constantsAVX512<>+132(SB)/4, $0x0000000d
+DATA constantsAVX512<>+136(SB)/4, $0x0000000e
+DATA constantsAVX512<>+140(SB)/4, $0x0000000f
+DATA constantsAVX512<>+144(SB)/4, $0x10000001
+DATA constantsAVX512<>+148(SB)/4, $0x00000000
+DATA constantsAVX512<>+152(SB)/4, $0x00000001
+DATA constantsAVX512<>+156(SB)/4, $0x00000002
+DATA constantsAVX512<>+160(SB)/4, $0x00000003
+DATA constantsAVX512<>+164(SB)/4, $0x00000000
+DATA constantsAVX512<>+168(SB)/4, $0x00000001
+DATA constantsAVX512<>+172(SB)/4, $0x00000002
+DATA constantsAVX512<>+176(SB)/4, $0x00000003
+DATA constantsAVX512<>+180(SB)/4, $0x00000000
+DATA constantsAVX512<>+184(SB)/4, $0x00000001
+DATA constantsAVX512<>+188(SB)/4, $0x00000002
+DATA constantsAVX512<>+192(SB)/4, $0x00000003
+DATA constantsAVX512<>+196(SB)/4, $0x00000000
+DATA constantsAVX512<>+200(SB)/4, $0x00000001
+DATA constantsAVX512<>+204(SB)/4, $0x00000002
+DATA constantsAVX512<>+208(SB)/4, $0x00000003
+DATA constantsAVX512<>+212(SB)/4, $0x00000000
+DATA constantsAVX512<>+216(SB)/4, $0x00000002
+DATA constantsAVX512<>+220(SB)/4, $0x00000004
+DATA constantsAVX512<>+224(SB)/4, $0x00000006
+DATA constantsAVX512<>+228(SB)/4, $0x00000008
+DATA constantsAVX512<>+232(SB)/4, $0x0000000a
+DATA constantsAVX512<>+236(SB)/4, $0x0000000c
+DATA constantsAVX512<>+240(SB)/4, $0x0000000e
+DATA constantsAVX512<>+244(SB)/4, $0x00000010
+DATA constantsAVX512<>+248(SB)/4, $0x00000012
+DATA constantsAVX512<>+252(SB)/4, $0x00000014
+DATA constantsAVX512<>+256(SB)/4, $0x00000016
+DATA constantsAVX512<>+260(SB)/4, $0x00000018
+DATA constantsAVX512<>+264(SB)/4, $0x0000001a
+DATA constantsAVX512<>+268(SB)/4, $0x0000001c
+DATA constantsAVX512<>+272(SB)/4, $0x0000001e
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $276

@@ -45,3 +45,51 @@ func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroP
 //
 //go:noescape
 func DequantizeMinvalUint8BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+
+// DequantizePacked4BF16NEON sets y = q*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func DequantizePacked4BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+
+// DequantizeZeroPointPacked4BF16NEON sets y = (q - zeroPoint)*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func DequantizeZeroPointPacked4BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+
+// DequantizeMinvalPacked4BF16NEON sets y = (q - least)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func DequantizeMinvalPacked4BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+
+// DequantizePacked2BF16NEON sets y = q*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func DequantizePacked2BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+
+// DequantizeZeroPointPacked2BF16NEON sets y = (q - zeroPoint)*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func DequantizeZeroPointPacked2BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+
+// DequantizeMinvalPacked2BF16NEON sets y = (q - least)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func DequantizeMinvalPacked2BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)

@@ -2303,3 +2303,2477 @@ piece23:
 piece24:
 laneend:
 	RET
+
+// func DequantizePacked4BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+
+TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $120-56
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
+	// per group: V0 scale, V1 Ordered, V8 Select
+	// vector registers in use at once: 14
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	FMOVS sign+24(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $2143289344, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $252645135, R16
+	VDUP R16, V14.S4
+	MOVD $1258310400, R16
+	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
+	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	MOVD $65536, R16
+	VDUP R16, V10.S4
+	MOVD $32767, R16
+	VDUP R16, V9.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R20, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R20, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	CMP $5, R3
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	CMP $9, R3
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V4.S4
+	CMP $13, R3
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+grouptailnarrow:
+	VCMTST V10.S4, V3.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V2.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V10.S4, V4.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R3<<1, R0, R0
+	ADD R3>>1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V3.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R2), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V15.B16, V1.B16, V3.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R20, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R20, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R20, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	CMP $5, R3
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	CMP $9, R3
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V5.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V4.S4
+	CMP $13, R3
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V15.B16, V1.B16, V5.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+lanetailnarrow:
+	VCMTST V10.S4, V3.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V2.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V10.S4, V4.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+laneend:
+	RET
+
+// func DequantizeZeroPointPacked4BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
+	// per group: V0 scale, V1 Ordered, V8 Select, V0 zeroPoint, V7 ToFloat
+	// vector registers in use at once: 15
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD zeroPoint+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $2143289344, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $252645135, R16
+	VDUP R16, V14.S4
+	MOVD $1258310400, R16
+	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
+	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	MOVD $65536, R16
+	VDUP R16, V10.S4
+	MOVD $32767, R16
+	VDUP R16, V9.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R20, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R20, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V4.S4
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+grouptailnarrow:
+	VCMTST V10.S4, V3.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V2.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V10.S4, V4.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R4<<1, R0, R0
+	ADD R4>>1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ (R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	FMOVQ 16(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V3.B16
+	FMOVQ 32(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R2), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V15.B16, V1.B16, V3.B16
+	FMOVQ 48(R3), F1
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R20, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R20, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R20, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ 128(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	FMOVQ 144(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V5.B16
+	FMOVQ 160(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V4.S4
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V15.B16, V1.B16, V5.B16
+	FMOVQ 176(RSP), F1
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+lanetailnarrow:
+	VCMTST V10.S4, V3.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V2.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V10.S4, V4.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+
+// func DequantizeMinvalPacked4BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V15 0x7fc00000, V1 least, V14 ToFloat, V13 0xf0f0f0f, V12 0x4b004b00, V1 0x4b000000, V2 ToFloat, V11 Add, V1 Narrow16, V10 NarrowS8, V9 0x10000, V8 0x7fff
+	// per group: V0 scale, V1 Ordered, V7 Select, V0 minval, V1 Ordered, V6 Select
+	// vector registers in use at once: 16
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD minval+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $2143289344, R16
+	VDUP R16, V15.S4
+	FMOVS least+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d82e // scvtf v14.4s, v1.4s
+	MOVD $252645135, R16
+	VDUP R16, V13.S4
+	MOVD $1258310400, R16
+	VDUP R16, V12.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42b // fadd v11.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482a // sqxtn v10.8b, v1.8h
+	WORD $0x4e21482a // sqxtn2 v10.16b, v1.8h
+	MOVD $65536, R16
+	VDUP R16, V9.S4
+	MOVD $32767, R16
+	VDUP R16, V8.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V6.B16
+	VBSL V15.B16, V0.B16, V6.B16
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VCMTST V9.S4, V2.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R20, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R20, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V3.H8
+	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+grouptailnarrow:
+	VCMTST V9.S4, V2.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	VCMTST V9.S4, V1.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V9.S4, V3.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R4<<1, R0, R0
+	ADD R4>>1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ (R3), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 16(R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ 16(R3), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VCMTST V9.S4, V2.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 32(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V3.B16
+	FMOVQ 32(R3), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V3.B16
+	FMOVQ 48(R3), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R20, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R20, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R20, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ 128(RSP), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 80(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ 144(RSP), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V3.H8
+	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V5.B16
+	FMOVQ 160(RSP), F4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V6.B16
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V5.B16
+	FMOVQ 176(RSP), F4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V6.B16
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+lanetailnarrow:
+	VCMTST V9.S4, V2.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	VCMTST V9.S4, V1.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V9.S4, V3.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+
+// func DequantizePacked2BF16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+
+TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $120-56
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
+	// per group: V0 scale, V1 Ordered, V8 Select
+	// vector registers in use at once: 14
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	FMOVS sign+24(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $2143289344, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $50529027, R16
+	VDUP R16, V14.S4
+	MOVD $1258310400, R16
+	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
+	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	MOVD $65536, R16
+	VDUP R16, V10.S4
+	MOVD $32767, R16
+	VDUP R16, V9.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R3, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece1
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece1:
+	TBZ $1, R20, piece2
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece2:
+	TBZ $0, R20, piece3
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece3:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	CMP $5, R3
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	CMP $9, R3
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V4.S4
+	CMP $13, R3
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+grouptailnarrow:
+	VCMTST V10.S4, V3.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V2.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V10.S4, V4.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece4
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece4:
+	TBZ $2, R3, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $1, R3, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $0, R3, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	ADD R3<<1, R0, R0
+	ADD R3>>2, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V3.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R2), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V15.B16, V1.B16, V3.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R3, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece10:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R3, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $1, R3, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $0, R3, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	CMP $5, R3
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	CMP $9, R3
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V5.B16
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V4.S4
+	CMP $13, R3
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V15.B16, V1.B16, V5.B16
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+lanetailnarrow:
+	VCMTST V10.S4, V3.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V2.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V10.S4, V4.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R3, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $1, R3, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	TBZ $0, R3, piece18
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece18:
+laneend:
+	RET
+
+// func DequantizeZeroPointPacked2BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
+	// per group: V0 scale, V1 Ordered, V8 Select, V0 zeroPoint, V7 ToFloat
+	// vector registers in use at once: 15
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD zeroPoint+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $2143289344, R16
+	VDUP R16, V15.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $50529027, R16
+	VDUP R16, V14.S4
+	MOVD $1258310400, R16
+	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
+	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	MOVD $65536, R16
+	VDUP R16, V10.S4
+	MOVD $32767, R16
+	VDUP R16, V9.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V8.B16
+	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece1
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece1:
+	TBZ $1, R20, piece2
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece2:
+	TBZ $0, R20, piece3
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece3:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V4.S4
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+grouptailnarrow:
+	VCMTST V10.S4, V3.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V2.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V10.S4, V4.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece4
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece4:
+	TBZ $2, R4, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $1, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $0, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	ADD R4<<1, R0, R0
+	ADD R4>>2, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ (R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R2), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	FMOVQ 16(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V3.B16
+	FMOVQ 32(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V2.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R2), F1
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VBSL V15.B16, V1.B16, V3.B16
+	FMOVQ 48(R3), F1
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V3.S4, V0.S4, V1.S4
+	VCMTST V10.S4, V2.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece10:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R4, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $1, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $0, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R4, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $1, R4, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $0, R4, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ 128(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V4.S4, V2.S4, V3.S4
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	FMOVQ 144(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V4.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V5.B16
+	FMOVQ 160(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V1.S4, V4.S4
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
+	VBSL V15.B16, V1.B16, V5.B16
+	FMOVQ 176(RSP), F1
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V5.S4, V0.S4, V1.S4
+lanetailnarrow:
+	VCMTST V10.S4, V3.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V2.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V10.S4, V4.S4, V0.S4
+	VSUB V0.S4, V9.S4, V0.S4
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $2, R4, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $1, R4, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	TBZ $0, R4, piece22
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece22:
+laneend:
+	RET
+
+// func DequantizeMinvalPacked2BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V15 0x7fc00000, V1 least, V14 ToFloat, V13 0x3030303, V12 0x4b004b00, V1 0x4b000000, V2 ToFloat, V11 Add, V1 Narrow16, V10 NarrowS8, V9 0x10000, V8 0x7fff
+	// per group: V0 scale, V1 Ordered, V7 Select, V0 minval, V1 Ordered, V6 Select
+	// vector registers in use at once: 16
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD minval+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $2143289344, R16
+	VDUP R16, V15.S4
+	FMOVS least+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d82e // scvtf v14.4s, v1.4s
+	MOVD $50529027, R16
+	VDUP R16, V13.S4
+	MOVD $1258310400, R16
+	VDUP R16, V12.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42b // fadd v11.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482a // sqxtn v10.8b, v1.8h
+	WORD $0x4e21482a // sqxtn2 v10.16b, v1.8h
+	MOVD $65536, R16
+	VDUP R16, V9.S4
+	MOVD $32767, R16
+	VDUP R16, V8.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V7.B16
+	VBSL V15.B16, V0.B16, V7.B16
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VMOV V1.B16, V6.B16
+	VBSL V15.B16, V0.B16, V6.B16
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VCMTST V9.S4, V2.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece1
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece1:
+	TBZ $1, R20, piece2
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece2:
+	TBZ $0, R20, piece3
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece3:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V3.H8
+	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+grouptailnarrow:
+	VCMTST V9.S4, V2.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	VCMTST V9.S4, V1.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V9.S4, V3.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece4
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece4:
+	TBZ $2, R4, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $1, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $0, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	ADD R4<<1, R0, R0
+	ADD R4>>2, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	FMOVQ (R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ (R3), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 16(R2), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ 16(R3), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VCMTST V9.S4, V2.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V1.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 32(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V3.B16
+	FMOVQ 32(R3), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	FMOVQ 48(R2), F2
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V3.B16
+	FMOVQ 48(R3), F2
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VBSL V15.B16, V2.B16, V4.B16
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece10:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R4, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $1, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $0, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R4, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $1, R4, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $0, R4, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VEOR V10.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V12.H8, V1.H8, V2.H8
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ 128(RSP), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V12.H8, V1.H8, V1.H8
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ 80(RSP), F3
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V4.B16
+	FMOVQ 144(RSP), F3
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V15.B16, V3.B16, V5.B16
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V12.H8, V0.H8, V3.H8
+	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
+	FMOVQ 96(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V5.B16
+	FMOVQ 160(RSP), F4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V6.B16
+	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V12.H8, V0.H8, V0.H8
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	FMOVQ 112(RSP), F4
+	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V5.B16
+	FMOVQ 176(RSP), F4
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V15.B16, V4.B16, V6.B16
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+lanetailnarrow:
+	VCMTST V9.S4, V2.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	VCMTST V9.S4, V1.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V9.S4, V3.S4, V1.S4
+	VSUB V1.S4, V8.S4, V1.S4
+	VCMTST V9.S4, V0.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $2, R4, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $1, R4, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	TBZ $0, R4, piece22
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece22:
+laneend:
+	RET

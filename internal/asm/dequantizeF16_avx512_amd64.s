@@ -2667,3 +2667,3282 @@ short4stream:
 	CMPQ         R9, $+4
 	JGE          short4stream
 	JMP          short4end
+
+// func DequantizePacked4F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizePacked4F16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
+	// per group: Z12 scale
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Z0
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512<>+0(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z14
+	VBROADCASTSS constantsAVX512<>+64(SB), Z13
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z12
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16   Y0, K6, 96(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(BX*2), DI
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z9, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS     192(DX), Z1
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z1
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z1
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z1
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 96(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, BX
+	CMPQ        BX, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z9, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointPacked4F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeZeroPointPacked4F16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
+	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512<>+0(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z14
+	VBROADCASTSS constantsAVX512<>+64(SB), Z13
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z11
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         grouploop
+
+grouptail:
+	TESTQ       R8, R8
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16   Y0, K6, 96(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(R8*2), DI
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z10
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z9
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z10, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z10, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z8
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z7
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z6
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z5
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z15, Z9, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS     128(DX), Z1
+	VMOVUPS     128(BX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS     192(DX), Z1
+	VMOVUPS     192(BX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         laneloop
+
+lanetail:
+	TESTQ       R8, R8
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (BX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z1
+	VMOVUPS.Z   64(BX), K6, Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z1
+	VMOVUPS.Z   128(BX), K6, Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(BX), K6, Z2
+	VCVTDQ2PS   Z2, Z2
+	VSUBPS      Z2, Z0, Z0
+	VFMADD213PS Z15, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 96(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z11, Z0, Z0
+	VFMADD213PS Z15, Z12, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z10
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z9
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z10, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z10, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z8
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z7
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z6
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z5
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z15, Z9, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalPacked4F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeMinvalPacked4F16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001
+	// per group: Z12 scale, Z11 minval
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS least+36(FP), Z1
+	VCVTDQ2PS    Z1, Z15
+	VMOVUPS      constantsAVX512<>+0(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z14
+	VBROADCASTSS constantsAVX512<>+64(SB), Z13
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXBQ 8(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVZXBQ 24(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       grouploop
+
+grouptail:
+	TESTQ       R8, R8
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z12, Z0, Z0
+	VADDPS      Z11, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16   Y0, K6, 96(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(R8*2), DI
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS 4(BX), Z9
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z7
+	VBROADCASTSS 8(BX), Z6
+	VBROADCASTSS 12(BX), Z5
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z8, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z7, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z10, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMOVUPS   (DX), Z1
+	VMOVUPS   (BX), Z2
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXBQ 8(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMOVUPS   64(DX), Z1
+	VMOVUPS   64(BX), Z2
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMOVUPS   128(DX), Z1
+	VMOVUPS   128(BX), Z2
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVZXBQ 24(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMOVUPS   192(DX), Z1
+	VMOVUPS   192(BX), Z2
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z1, Z0, Z0
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       laneloop
+
+lanetail:
+	TESTQ       R8, R8
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       R8, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMOVUPS.Z   (BX), K7, Z2
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z1, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        R8, $+17
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z1
+	VMOVUPS.Z   64(BX), K6, Z2
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z1, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        R8, $+33
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z1
+	VMOVUPS.Z   128(BX), K6, Z2
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z1, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        R8, $+49
+	JLT         lanetailnarrow
+	LEAQ        1(R8), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z1
+	VMOVUPS.Z   192(BX), K6, Z2
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z1, Z0, Z0
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K6, 96(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBQ  8(SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBQ  24(SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS 4(BX), Z9
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z7
+	VBROADCASTSS 8(BX), Z6
+	VBROADCASTSS 12(BX), Z5
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z8, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z7, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z10, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+32, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizePacked2F16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizePacked2F16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
+	// per group: Z12 scale
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Z0
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512<>+68(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z12
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        BX, BX
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16    Y0, K6, 96(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(BX*2), DI
+	MOVQ BX, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R8, $+4
+	JLT  short4end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z9, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      192(DX), Z1
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        BX, BX
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        BX, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z1
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         BX, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z1
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         BX, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(BX), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z1
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 96(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, BX
+	CMPQ         BX, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z9, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeZeroPointPacked2F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeZeroPointPacked2F16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
+	// per group: Z12 scale, Z0 zeroPoint, Z11 ToFloat
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512<>+68(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z11
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16    Y0, K6, 96(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(R8*2), DI
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z10
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z9
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z10, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z10, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z8
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z7
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z6
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z5
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z15, Z9, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VCVTDQ2PS    Z2, Z2
+	VSUBPS       Z2, Z0, Z0
+	VFMADD213PS  Z15, Z1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 96(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z11, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z10
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z9
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z10, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z10, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VBROADCASTSS (BX), Z0
+	VCVTDQ2PS    Z0, Z8
+	VBROADCASTSS 4(BX), Z0
+	VCVTDQ2PS    Z0, Z7
+	VBROADCASTSS 8(BX), Z0
+	VCVTDQ2PS    Z0, Z6
+	VBROADCASTSS 12(BX), Z0
+	VCVTDQ2PS    Z0, Z5
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z15, Z12, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z11, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z6, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VFMADD213PS  Z15, Z9, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+// func DequantizeMinvalPacked2F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeMinvalPacked2F16AVX512(SB), NOSPLIT, $0-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table
+	// per group: Z12 scale, Z11 minval
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Z0
+	VBROADCASTSS least+36(FP), Z1
+	VCVTDQ2PS    Z1, Z15
+	VMOVUPS      constantsAVX512<>+68(SB), Z1
+	VPXORD       Z0, Z1, Z1
+	VPSUBD       Z0, Z1, Z1
+	VCVTDQ2PS    Z1, Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (BX), Z11
+	MOVQ         R10, R8
+	CMPQ         R8, $+64
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          grouploop
+
+grouptail:
+	TESTQ        R8, R8
+	JEQ          groupend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R8, $+33
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R8, $+49
+	JLT          grouptailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16    Y0, K6, 96(DI)
+
+grouptailnarrow:
+	LEAQ (DI)(R8*2), DI
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS 4(BX), Z9
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ R9, $+4
+	JLT  short4end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short4stream
+
+short4loop:
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z7
+	VBROADCASTSS 8(BX), Z6
+	VBROADCASTSS 12(BX), Z5
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z8, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z7, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z10, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+64
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (BX), Z2
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z2
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          laneloop
+
+lanetail:
+	TESTQ        R8, R8
+	JEQ          laneend
+	MOVQ         $-1, AX
+	BZHIQ        R8, AX, AX
+	KMOVQ        AX, K7
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	VMOVDQU8.Z   (SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (BX), K7, Z2
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x04, K6, K6
+	VMOVDQU8.Z   4(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVUPS.Z    64(DX), K6, Z1
+	VMOVUPS.Z    64(BX), K6, Z2
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 32(DI)
+	CMPQ         R8, $+33
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x08, K6, K6
+	VMOVDQU8.Z   8(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVUPS.Z    128(DX), K6, Z1
+	VMOVUPS.Z    128(BX), K6, Z2
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 64(DI)
+	CMPQ         R8, $+49
+	JLT          lanetailnarrow
+	LEAQ         3(R8), CX
+	SHRQ         $0x02, CX
+	MOVQ         $-1, AX
+	BZHIQ        CX, AX, AX
+	KMOVQ        AX, K6
+	KSHIFTRQ     $0x0c, K6, K6
+	VMOVDQU8.Z   12(SI), K6, X0
+	VPBROADCASTD X0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVUPS.Z    192(DX), K6, Z1
+	VMOVUPS.Z    192(BX), K6, Z2
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K6, 96(DI)
+
+lanetailnarrow:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z11, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS (BX), Z10
+	VBROADCASTSS 4(BX), Z9
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z9, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short4stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Z12
+	VBROADCASTSS 4(DX), Z11
+	VBROADCASTSS 8(DX), Z10
+	VBROADCASTSS 12(DX), Z9
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z7
+	VBROADCASTSS 8(BX), Z6
+	VBROADCASTSS 12(BX), Z5
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z8, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z11, Z0, Z0
+	VADDPS       Z7, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z10, Z0, Z0
+	VADDPS       Z6, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z9, Z0, Z0
+	VADDPS       Z5, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JGE          short4stream
+	JMP          short4end
+
+DATA constantsAVX512<>+0(SB)/4, $0x00000000
+DATA constantsAVX512<>+4(SB)/4, $0x00000001
+DATA constantsAVX512<>+8(SB)/4, $0x00000002
+DATA constantsAVX512<>+12(SB)/4, $0x00000003
+DATA constantsAVX512<>+16(SB)/4, $0x00000004
+DATA constantsAVX512<>+20(SB)/4, $0x00000005
+DATA constantsAVX512<>+24(SB)/4, $0x00000006
+DATA constantsAVX512<>+28(SB)/4, $0x00000007
+DATA constantsAVX512<>+32(SB)/4, $0x00000008
+DATA constantsAVX512<>+36(SB)/4, $0x00000009
+DATA constantsAVX512<>+40(SB)/4, $0x0000000a
+DATA constantsAVX512<>+44(SB)/4, $0x0000000b
+DATA constantsAVX512<>+48(SB)/4, $0x0000000c
+DATA constantsAVX512<>+52(SB)/4, $0x0000000d
+DATA constantsAVX512<>+56(SB)/4, $0x0000000e
+DATA constantsAVX512<>+60(SB)/4, $0x0000000f
+DATA constantsAVX512<>+64(SB)/4, $0x10000001
+DATA constantsAVX512<>+68(SB)/4, $0x00000000
+DATA constantsAVX512<>+72(SB)/4, $0x00000001
+DATA constantsAVX512<>+76(SB)/4, $0x00000002
+DATA constantsAVX512<>+80(SB)/4, $0x00000003
+DATA constantsAVX512<>+84(SB)/4, $0x00000000
+DATA constantsAVX512<>+88(SB)/4, $0x00000001
+DATA constantsAVX512<>+92(SB)/4, $0x00000002
+DATA constantsAVX512<>+96(SB)/4, $0x00000003
+DATA constantsAVX512<>+100(SB)/4, $0x00000000
+DATA constantsAVX512<>+104(SB)/4, $0x00000001
+DATA constantsAVX512<>+108(SB)/4, $0x00000002
+DATA constantsAVX512<>+112(SB)/4, $0x00000003
+DATA constantsAVX512<>+116(SB)/4, $0x00000000
+DATA constantsAVX512<>+120(SB)/4, $0x00000001
+DATA constantsAVX512<>+124(SB)/4, $0x00000002
+DATA constantsAVX512<>+128(SB)/4, $0x00000003
+DATA constantsAVX512<>+132(SB)/4, $0x00000000
+DATA constantsAVX512<>+136(SB)/4, $0x00000002
+DATA constantsAVX512<>+140(SB)/4, $0x00000004
+DATA constantsAVX512<>+144(SB)/4, $0x00000006
+DATA constantsAVX512<>+148(SB)/4, $0x00000008
+DATA constantsAVX512<>+152(SB)/4, $0x0000000a
+DATA constantsAVX512<>+156(SB)/4, $0x0000000c
+DATA constantsAVX512<>+160(SB)/4, $0x0000000e
+DATA constantsAVX512<>+164(SB)/4, $0x00000010
+DATA constantsAVX512<>+168(SB)/4, $0x00000012
+DATA constantsAVX512<>+172(SB)/4, $0x00000014
+DATA constantsAVX512<>+176(SB)/4, $0x00000016
+DATA constantsAVX512<>+180(SB)/4, $0x00000018
+DATA constantsAVX512<>+184(SB)/4, $0x0000001a
+DATA constantsAVX512<>+188(SB)/4, $0x0000001c
+DATA constantsAVX512<>+192(SB)/4, $0x0000001e
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $196

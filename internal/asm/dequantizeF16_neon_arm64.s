@@ -1947,3 +1947,2121 @@ piece23:
 piece24:
 laneend:
 	RET
+
+// func DequantizePacked4F16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+
+TEXT ·DequantizePacked4F16NEON(SB), NOSPLIT, $120-56
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
+	// per group: V11 scale
+	// vector registers in use at once: 9
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	FMOVS sign+24(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $252645135, R16
+	VDUP R16, V15.S4
+	MOVD $1258310400, R16
+	VDUP R16, V14.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
+	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V11.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R20, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R20, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	CMP $5, R3
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	CMP $9, R3
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	CMP $13, R3
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R3<<1, R0, R0
+	ADD R3>>1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R2), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R2), F1
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R20, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R20, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R20, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	CMP $5, R3
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	CMP $9, R3
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	CMP $13, R3
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+laneend:
+	RET
+
+// func DequantizeZeroPointPacked4F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeZeroPointPacked4F16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
+	// vector registers in use at once: 10
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD zeroPoint+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $252645135, R16
+	VDUP R16, V15.S4
+	MOVD $1258310400, R16
+	VDUP R16, V14.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
+	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R20, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R20, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R4<<1, R0, R0
+	ADD R4>>1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R20, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R20, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R20, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 112(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+
+// func DequantizeMinvalPacked4F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeMinvalPacked4F16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
+	// per group: V10 scale, V9 minval
+	// vector registers in use at once: 10
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD minval+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS least+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d82f // scvtf v15.4s, v1.4s
+	MOVD $252645135, R16
+	VDUP R16, V14.S4
+	MOVD $1258310400, R16
+	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
+	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R20, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R20, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R4<<1, R0, R0
+	ADD R4>>1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVD (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $8, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R20, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R20, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R20, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVD 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 112(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+
+// func DequantizePacked2F16NEON(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+
+TEXT ·DequantizePacked2F16NEON(SB), NOSPLIT, $120-56
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
+	// per group: V11 scale
+	// vector registers in use at once: 9
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	FMOVS sign+24(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $50529027, R16
+	VDUP R16, V15.S4
+	MOVD $1258310400, R16
+	VDUP R16, V14.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
+	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	VLD1R (R2), [V11.S4]
+	MOVD R5, R3
+	CMP $16, R3
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE grouploop
+grouptail:
+	CBZ R3, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R3, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece1
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece1:
+	TBZ $1, R20, piece2
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece2:
+	TBZ $0, R20, piece3
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece3:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	CMP $5, R3
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	CMP $9, R3
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	CMP $13, R3
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece4
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece4:
+	TBZ $2, R3, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $1, R3, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $0, R3, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	ADD R3<<1, R0, R0
+	ADD R3>>2, R1, R1
+groupend:
+	ADD $4, R2, R2
+	SUB $1, R4, R4
+	CBNZ R4, groups
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R2), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R2), F1
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R3, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece10:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R3, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $1, R3, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $0, R3, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	CMP $5, R3
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	CMP $9, R3
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	CMP $13, R3
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R3, piece16
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece16:
+	TBZ $1, R3, piece17
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece17:
+	TBZ $0, R3, piece18
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece18:
+laneend:
+	RET
+
+// func DequantizeZeroPointPacked2F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeZeroPointPacked2F16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
+	// vector registers in use at once: 10
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD zeroPoint+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $50529027, R16
+	VDUP R16, V15.S4
+	MOVD $1258310400, R16
+	VDUP R16, V14.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
+	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece1
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece1:
+	TBZ $1, R20, piece2
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece2:
+	TBZ $0, R20, piece3
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece3:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece4
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece4:
+	TBZ $2, R4, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $1, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $0, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	ADD R4<<1, R0, R0
+	ADD R4>>2, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x4e216864 // fcvtn2 v4.8h, v3.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece10:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R4, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $1, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $0, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R4, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $1, R4, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $0, R4, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 24(RSP)
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 112(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 40(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $2, R4, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $1, R4, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	TBZ $0, R4, piece22
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece22:
+laneend:
+	RET
+
+// func DequantizeMinvalPacked2F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeMinvalPacked2F16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
+	// per group: V10 scale, V9 minval
+	// vector registers in use at once: 10
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD minval+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS least+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d82f // scvtf v15.4s, v1.4s
+	MOVD $50529027, R16
+	VDUP R16, V14.S4
+	MOVD $1258310400, R16
+	VDUP R16, V13.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
+	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece1
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece1:
+	TBZ $1, R20, piece2
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece2:
+	TBZ $0, R20, piece3
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece3:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+grouptailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece4
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece4:
+	TBZ $2, R4, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $1, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $0, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	ADD R4<<1, R0, R0
+	ADD R4>>2, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece10:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R4, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $1, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $0, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R4, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $1, R4, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $0, R4, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 112(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+lanetailnarrow:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $2, R4, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $1, R4, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	TBZ $0, R4, piece22
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece22:
+laneend:
+	RET

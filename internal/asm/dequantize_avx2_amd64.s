@@ -2,6 +2,8 @@
 
 //go:build !purego
 
+#include "textflag.h"
+
 // func DequantizeInt8AVX2(y *float32, q *int8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·DequantizeInt8AVX2(SB), $288-48
@@ -4031,3 +4033,4461 @@ short2stream:
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
+
+// func DequantizePacked4AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizePacked4AVX2(SB), $272-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
+	// per group: Y12 scale
+	// vector registers in use at once: 6
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Y0
+	VXORPS       Y15, Y15, Y15
+	VXORPS       Y1, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPOR         Y0, Y1, Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y12
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 128(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 136(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 140(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 96(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*4), DI
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      (DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece20:
+	VPBROADCASTD 128(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 136(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 140(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointPacked4AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked4AVX2(SB), $400-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
+	// per group: Y12 scale, Y0 zeroPoint, Y11 ToFloat
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VXORPS       Y15, Y15, Y15
+	VXORPS       Y1, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPOR         Y0, Y1, Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y11
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 128(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 136(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 140(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 96(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*4), DI
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 272(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 128(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 136(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 140(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      368(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalPacked4AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeMinvalPacked4AVX2(SB), $400-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table
+	// per group: Y12 scale, Y11 minval
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VBROADCASTSS least+36(FP), Y1
+	VCVTDQ2PS    Y1, Y15
+	VXORPS       Y1, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPOR         Y0, Y1, Y14
+	VMOVUPS      constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (BX), Y11
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 128(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 136(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 140(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVUPS      Y0, 96(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*4), DI
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 272(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 128(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 136(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 140(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      368(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 12(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizePacked2AVX2(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizePacked2AVX2(SB), $272-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
+	// per group: Y11 scale
+	// vector registers in use at once: 7
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Y0
+	VXORPS       Y15, Y15, Y15
+	VMOVUPS      constantsAVX2<>+36(SB), Y1
+	VPXOR        Y0, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y14
+	VMOVUPS      constantsAVX2<>+68(SB), Y13
+	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y11
+	MOVQ         R9, BX
+	CMPQ         BX, $+32
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ BX, BX
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece1
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(BX*4), DI
+	MOVQ BX, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece20:
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointPacked2AVX2(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked2AVX2(SB), $400-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
+	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
+	// vector registers in use at once: 9
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VXORPS       Y15, Y15, Y15
+	VMOVUPS      constantsAVX2<>+36(SB), Y1
+	VPXOR        Y0, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y14
+	VMOVUPS      constantsAVX2<>+68(SB), Y13
+	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y10
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 96(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*4), DI
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y8
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 272(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      368(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y8
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalPacked2AVX2(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeMinvalPacked2AVX2(SB), $400-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table
+	// per group: Y11 scale, Y10 minval
+	// vector registers in use at once: 9
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VBROADCASTSS least+36(FP), Y1
+	VCVTDQ2PS    Y1, Y15
+	VMOVUPS      constantsAVX2<>+36(SB), Y1
+	VPXOR        Y0, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y14
+	VMOVUPS      constantsAVX2<>+68(SB), Y13
+	VMOVUPS      constantsAVX2<>+100(SB), Y12
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVUPS      Y0, 96(SP)
+
+grouptailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ (DI)(R8*4), DI
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 128(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 128(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 128(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 152(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 144(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 144(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 280(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 272(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 272(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 128(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 64(SP)
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 132(SP), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      240(SP), Y1
+	VMOVUPS      368(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 96(SP)
+
+lanetailnarrow:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+	MOVQ  32(SP)(AX*1), CX
+	MOVQ  CX, 32(DI)(AX*1)
+	MOVQ  40(SP)(AX*1), CX
+	MOVQ  CX, 40(DI)(AX*1)
+	MOVQ  48(SP)(AX*1), CX
+	MOVQ  CX, 48(DI)(AX*1)
+	MOVQ  56(SP)(AX*1), CX
+	MOVQ  CX, 56(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y12, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+DATA constantsAVX2<>+0(SB)/4, $0x0000000f
+DATA constantsAVX2<>+4(SB)/4, $0x0000001c
+DATA constantsAVX2<>+8(SB)/4, $0x00000018
+DATA constantsAVX2<>+12(SB)/4, $0x00000014
+DATA constantsAVX2<>+16(SB)/4, $0x00000010
+DATA constantsAVX2<>+20(SB)/4, $0x0000000c
+DATA constantsAVX2<>+24(SB)/4, $0x00000008
+DATA constantsAVX2<>+28(SB)/4, $0x00000004
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000003
+DATA constantsAVX2<>+52(SB)/4, $0x00000000
+DATA constantsAVX2<>+56(SB)/4, $0x00000001
+DATA constantsAVX2<>+60(SB)/4, $0x00000002
+DATA constantsAVX2<>+64(SB)/4, $0x00000003
+DATA constantsAVX2<>+68(SB)/4, $0x00000000
+DATA constantsAVX2<>+72(SB)/4, $0x00000002
+DATA constantsAVX2<>+76(SB)/4, $0x00000004
+DATA constantsAVX2<>+80(SB)/4, $0x00000006
+DATA constantsAVX2<>+84(SB)/4, $0x00000008
+DATA constantsAVX2<>+88(SB)/4, $0x0000000a
+DATA constantsAVX2<>+92(SB)/4, $0x0000000c
+DATA constantsAVX2<>+96(SB)/4, $0x0000000e
+DATA constantsAVX2<>+100(SB)/4, $0x00000010
+DATA constantsAVX2<>+104(SB)/4, $0x00000012
+DATA constantsAVX2<>+108(SB)/4, $0x00000014
+DATA constantsAVX2<>+112(SB)/4, $0x00000016
+DATA constantsAVX2<>+116(SB)/4, $0x00000018
+DATA constantsAVX2<>+120(SB)/4, $0x0000001a
+DATA constantsAVX2<>+124(SB)/4, $0x0000001c
+DATA constantsAVX2<>+128(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $132

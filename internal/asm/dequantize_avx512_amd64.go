@@ -57,3 +57,63 @@ func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPo
 //
 //go:noescape
 func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+
+// DequantizePacked4AVX512 sets y = q*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DequantizePacked4AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+
+// DequantizeZeroPointPacked4AVX512 sets y = (q - zeroPoint)*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DequantizeZeroPointPacked4AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+
+// DequantizeMinvalPacked4AVX512 sets y = (q - least)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DequantizeMinvalPacked4AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+
+// DequantizePacked2AVX512 sets y = q*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DequantizePacked2AVX512(y *float32, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+
+// DequantizeZeroPointPacked2AVX512 sets y = (q - zeroPoint)*scale.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DequantizeZeroPointPacked2AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+
+// DequantizeMinvalPacked2AVX512 sets y = (q - least)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func DequantizeMinvalPacked2AVX512(y *float32, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)

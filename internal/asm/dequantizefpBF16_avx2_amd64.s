@@ -2268,17 +2268,16 @@ short2stream:
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7fc00000, Y14 table, Y13 table, Y12 0x80000000, Y11 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y10 Select
-	// vector registers in use at once: 11
+	// per call: Y15 0x7fc00000, Y14 table, Y13 0x80000000, Y12 0x7fff
+	// per group: Y0 scale, Y1 Ordered, Y11 Select
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS constantsAVX2<>+72(SB), Y15
 	VMOVUPS      constantsAVX2<>+76(SB), Y14
-	VMOVUPS      constantsAVX2<>+108(SB), Y13
-	VBROADCASTSS constantsAVX2<>+68(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -2289,7 +2288,7 @@ TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-48
 groups:
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBLENDVPS    Y1, Y0, Y15, Y11
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -2298,65 +2297,69 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y11, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y11, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPMOVZXBQ (SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVZXBQ 4(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, (DI)
+	VPMOVZXBQ 8(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	VPMOVZXBQ 12(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y12, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVUPS   Y2, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -2409,63 +2412,67 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y3
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y4
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y4, Y4
-	VMULPS       Y10, Y4, Y4
+	VPMOVZXBQ 64(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y14, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y13, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y11, Y0, Y0
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VPMOVZXBQ 68(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y11, Y1, Y1
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VPMOVZXBQ 72(SP), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VMULPS    Y11, Y2, Y2
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VPMOVZXBQ 76(SP), Y3
+	VPSLLQ    $0x1c, Y3, Y4
+	VPOR      Y3, Y4, Y4
+	VPERMPS   Y14, Y4, Y3
+	VPSLLD    $0x1c, Y4, Y4
+	VPAND     Y13, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	VMULPS    Y11, Y3, Y3
 
 grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y12, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y11, Y1, Y1
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y3, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y11, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -2549,64 +2556,68 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBLENDVPS    Y1, Y0, Y15, Y11
 	VBROADCASTSS 4(DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VPMOVZXBQ    (SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
+	VPERMPS      Y14, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPMOVZXBQ    4(SI), Y1
+	VPSLLQ       $0x1c, Y1, Y2
+	VPOR         Y1, Y2, Y2
+	VPERMPS      Y14, Y2, Y1
+	VPSLLD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPMOVZXBQ    8(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
+	VPOR         Y0, Y1, Y1
+	VPERMPS      Y14, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VPMOVZXBQ    12(SI), Y1
+	VPSLLQ       $0x1c, Y1, Y2
+	VPOR         Y1, Y2, Y2
+	VPERMPS      Y14, Y2, Y1
+	VPSLLD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y11, Y1, Y1
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y11, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
@@ -2628,78 +2639,82 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMPS      Y14, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      32(DX), Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMPS      Y14, Y1, Y3
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
-	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      64(DX), Y0
-	VPBROADCASTD 8(SI), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMPS      Y14, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      96(DX), Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMPS      Y14, Y1, Y3
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
-	VMULPS       Y1, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VMOVUPS   (DX), Y0
+	VPMOVZXBQ (SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y15, Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVUPS   32(DX), Y0
+	VPMOVZXBQ 4(SI), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y0, Y15, Y3
+	VMULPS    Y3, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   64(DX), Y0
+	VPMOVZXBQ 8(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y15, Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVUPS   96(DX), Y0
+	VPMOVZXBQ 12(SI), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y0, Y15, Y3
+	VMULPS    Y3, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -2836,75 +2851,79 @@ piece19:
 	MOVL  CX, 80(SP)(AX*1)
 
 piece20:
-	VMOVUPS      80(SP), Y0
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMPS      Y14, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
-	VMULPS       Y1, Y2, Y2
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      112(SP), Y0
-	VPBROADCASTD 68(SP), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMPS      Y14, Y1, Y3
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
-	VMULPS       Y1, Y3, Y3
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      144(SP), Y0
-	VPBROADCASTD 72(SP), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMPS      Y14, Y1, Y4
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
-	VMULPS       Y1, Y4, Y4
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      176(SP), Y0
-	VPBROADCASTD 76(SP), Y1
-	VPSRLVD      Y13, Y1, Y1
-	VPERMPS      Y14, Y1, Y5
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y12, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y1
-	VMULPS       Y1, Y5, Y5
+	VMOVUPS   80(SP), Y0
+	VPMOVZXBQ 64(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y14, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y13, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y15, Y2
+	VMULPS    Y2, Y1, Y1
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
+	VMOVUPS   112(SP), Y0
+	VPMOVZXBQ 68(SP), Y2
+	VPSLLQ    $0x1c, Y2, Y3
+	VPOR      Y2, Y3, Y3
+	VPERMPS   Y14, Y3, Y2
+	VPSLLD    $0x1c, Y3, Y3
+	VPAND     Y13, Y3, Y3
+	VPOR      Y3, Y2, Y2
+	VCMPPS    $0x07, Y0, Y0, Y3
+	VBLENDVPS Y3, Y0, Y15, Y3
+	VMULPS    Y3, Y2, Y2
+	CMPQ      BX, $+17
+	JLT       lanetailnarrow
+	VMOVUPS   144(SP), Y0
+	VPMOVZXBQ 72(SP), Y3
+	VPSLLQ    $0x1c, Y3, Y4
+	VPOR      Y3, Y4, Y4
+	VPERMPS   Y14, Y4, Y3
+	VPSLLD    $0x1c, Y4, Y4
+	VPAND     Y13, Y4, Y4
+	VPOR      Y4, Y3, Y3
+	VCMPPS    $0x07, Y0, Y0, Y4
+	VBLENDVPS Y4, Y0, Y15, Y4
+	VMULPS    Y4, Y3, Y3
+	CMPQ      BX, $+25
+	JLT       lanetailnarrow
+	VMOVUPS   176(SP), Y0
+	VPMOVZXBQ 76(SP), Y4
+	VPSLLQ    $0x1c, Y4, Y5
+	VPOR      Y4, Y5, Y5
+	VPERMPS   Y14, Y5, Y4
+	VPSLLD    $0x1c, Y5, Y5
+	VPAND     Y13, Y5, Y5
+	VPOR      Y5, Y4, Y4
+	VCMPPS    $0x07, Y0, Y0, Y5
+	VBLENDVPS Y5, Y0, Y15, Y5
+	VMULPS    Y5, Y4, Y4
 
 lanetailnarrow:
-	VPSLLD    $0x0f, Y2, Y0
+	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y4, Y0
+	VPSLLD    $0x0f, Y3, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y4, Y0
-	VPADDD    Y11, Y0, Y0
-	VPSLLD    $0x0f, Y5, Y1
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y5, Y1
-	VPADDD    Y11, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -2975,130 +2994,138 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y11, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y11, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          groupstream
-	JMP          grouptail
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y14, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y13, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VPMOVZXBQ  4(SI), Y1
+	VPSLLQ     $0x1c, Y1, Y2
+	VPOR       Y1, Y2, Y2
+	VPERMPS    Y14, Y2, Y1
+	VPSLLD     $0x1c, Y2, Y2
+	VPAND      Y13, Y2, Y2
+	VPOR       Y2, Y1, Y1
+	VMULPS     Y11, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y12, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y12, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, (DI)
+	VPMOVZXBQ  8(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y14, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y13, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VPMOVZXBQ  12(SI), Y1
+	VPSLLQ     $0x1c, Y1, Y2
+	VPOR       Y1, Y2, Y2
+	VPERMPS    Y14, Y2, Y1
+	VPSLLD     $0x1c, Y2, Y2
+	VPAND      Y13, Y2, Y2
+	VPOR       Y2, Y1, Y1
+	VMULPS     Y11, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y12, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y12, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVNTPS   Y2, 32(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+16, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
 	VBROADCASTSS (DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBLENDVPS    Y1, Y0, Y15, Y11
 	VBROADCASTSS 4(DX), Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
+	VBLENDVPS    Y1, Y0, Y15, Y10
+	VPMOVZXBQ    (SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
+	VPERMPS      Y14, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPMOVZXBQ    4(SI), Y1
+	VPSLLQ       $0x1c, Y1, Y2
+	VPOR         Y1, Y2, Y2
+	VPERMPS      Y14, Y2, Y1
+	VPSLLD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPMOVZXBQ    8(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
+	VPOR         Y0, Y1, Y1
+	VPERMPS      Y14, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y13, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VPMOVZXBQ    12(SI), Y1
+	VPSLLQ       $0x1c, Y1, Y2
+	VPOR         Y1, Y2, Y2
+	VPERMPS      Y14, Y2, Y1
+	VPSLLD       $0x1c, Y2, Y2
+	VPAND        Y13, Y2, Y2
+	VPOR         Y2, Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y10, Y2, Y2
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y11, Y1, Y1
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y13, Y0, Y0
-	VPERMPS      Y14, Y0, Y2
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y12, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y11, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
@@ -3134,12 +3161,4 @@ DATA constantsAVX2<>+92(SB)/4, $0x40000000
 DATA constantsAVX2<>+96(SB)/4, $0x40400000
 DATA constantsAVX2<>+100(SB)/4, $0x40800000
 DATA constantsAVX2<>+104(SB)/4, $0x40c00000
-DATA constantsAVX2<>+108(SB)/4, $0x00000000
-DATA constantsAVX2<>+112(SB)/4, $0x00000004
-DATA constantsAVX2<>+116(SB)/4, $0x00000008
-DATA constantsAVX2<>+120(SB)/4, $0x0000000c
-DATA constantsAVX2<>+124(SB)/4, $0x00000010
-DATA constantsAVX2<>+128(SB)/4, $0x00000014
-DATA constantsAVX2<>+132(SB)/4, $0x00000018
-DATA constantsAVX2<>+136(SB)/4, $0x0000001c
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $108

@@ -1799,23 +1799,22 @@ short4stream:
 	JMP            short4end
 
 // func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 table, Z13 table, Z12 table, Z11 0x7fff, Z10 0x10000, Z9 0x1, Z8 table
-	// per group: Z0 scale, K1 Ordered, Z7 Select
-	// vector registers in use at once: 14
+	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10000001, Z12 0x7fff, Z11 0x10000, Z10 0x1, Z9 table
+	// per group: Z0 scale, K1 Ordered, Z8 Select
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS constantsAVX512<>+176(SB), Z15
 	VMOVUPS      constantsAVX512<>+180(SB), Z14
-	VMOVUPS      constantsAVX512<>+244(SB), Z13
-	VMOVUPS      constantsAVX512<>+308(SB), Z12
-	VBROADCASTSS constantsAVX512<>+80(SB), Z11
-	VBROADCASTSS constantsAVX512<>+84(SB), Z10
-	VBROADCASTSS constantsAVX512<>+88(SB), Z9
-	VMOVUPS      constantsAVX512<>+92(SB), Z8
+	VBROADCASTSS constantsAVX512<>+244(SB), Z13
+	VBROADCASTSS constantsAVX512<>+80(SB), Z12
+	VBROADCASTSS constantsAVX512<>+84(SB), Z11
+	VBROADCASTSS constantsAVX512<>+88(SB), Z10
+	VMOVUPS      constantsAVX512<>+92(SB), Z9
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1828,7 +1827,7 @@ TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
 groups:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -1837,124 +1836,112 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPBROADCASTQ 24(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
-	VMOVUPS      Z0, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
-	JGE          grouploop
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VPMOVZXBQ 8(SI), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	VPTESTMD  Z11, Z0, K1
+	VPADDD    Z12, Z0, Z0
+	VPADDD    Z10, Z0, K1, Z0
+	VPTESTMD  Z11, Z1, K1
+	VPADDD    Z12, Z1, Z1
+	VPADDD    Z10, Z1, K1, Z1
+	VPERMT2W  Z1, Z9, Z0
+	VMOVUPS   Z0, (DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VPMOVZXBQ 24(SI), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	VPTESTMD  Z11, Z0, K1
+	VPADDD    Z12, Z0, Z0
+	VPADDD    Z10, Z0, K1, Z0
+	VPTESTMD  Z11, Z1, K1
+	VPADDD    Z12, Z1, Z1
+	VPADDD    Z10, Z1, K1, Z1
+	VPERMT2W  Z1, Z9, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, BX
+	CMPQ      BX, $+64
+	JGE       grouploop
 
 grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X1
-	VPBROADCASTQ X1, Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VMOVDQU8.Z   16(SI), K6, X2
-	VPBROADCASTQ X2, Z2
-	VPSHUFB      Z12, Z2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VMULPS       Z7, Z2, Z2
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VMOVDQU8.Z   24(SI), K6, X3
-	VPBROADCASTQ X3, Z3
-	VPSHUFB      Z12, Z3, Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VMULPS       Z7, Z3, Z3
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
+	VMULPS      Z8, Z2, Z2
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
+	VMULPS      Z8, Z3, Z3
 
 grouptailnarrow:
-	VPTESTMD  Z10, Z0, K1
-	VPADDD    Z11, Z0, Z0
-	VPADDD    Z9, Z0, K1, Z0
-	VPTESTMD  Z10, Z1, K1
-	VPADDD    Z11, Z1, Z1
-	VPADDD    Z9, Z1, K1, Z1
-	VPERMT2W  Z1, Z8, Z0
+	VPTESTMD  Z11, Z0, K1
+	VPADDD    Z12, Z0, Z0
+	VPADDD    Z10, Z0, K1, Z0
+	VPTESTMD  Z11, Z1, K1
+	VPADDD    Z12, Z1, Z1
+	VPADDD    Z10, Z1, K1, Z1
+	VPERMT2W  Z1, Z9, Z0
 	VMOVDQU16 Z0, K7, (DI)
-	VPTESTMD  Z10, Z2, K1
-	VPADDD    Z11, Z2, Z2
-	VPADDD    Z9, Z2, K1, Z2
-	VPTESTMD  Z10, Z3, K1
-	VPADDD    Z11, Z3, Z3
-	VPADDD    Z9, Z3, K1, Z3
-	VPERMT2W  Z3, Z8, Z2
+	VPTESTMD  Z11, Z2, K1
+	VPADDD    Z12, Z2, Z2
+	VPADDD    Z10, Z2, K1, Z2
+	VPTESTMD  Z11, Z3, K1
+	VPADDD    Z12, Z3, Z3
+	VPADDD    Z10, Z3, K1, Z3
+	VPERMT2W  Z3, Z9, Z2
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVDQU16 Z2, K6, 64(DI)
 	LEAQ      (DI)(BX*2), DI
@@ -1982,45 +1969,41 @@ short2:
 short2loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K1, Z1
+	VPERMT2W     Z1, Z9, Z0
+	VMOVUPS      Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VMULPS       Z7, Z0, Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
-	VMOVUPS      Z0, (DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VPBROADCASTQ 24(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K1, Z1
+	VPERMT2W     Z1, Z9, Z0
 	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -2047,51 +2030,47 @@ short4:
 short4loop:
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
+	VMULPS       Z8, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
+	VMULPS       Z7, Z1, Z1
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K1, Z1
+	VPERMT2W     Z1, Z9, Z0
 	VMOVUPS      Z0, (DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VPBROADCASTQ 24(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
+	VMULPS       Z6, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z4, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
+	VMULPS       Z5, Z1, Z1
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K1, Z1
+	VPERMT2W     Z1, Z9, Z0
 	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -2114,152 +2093,140 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Z0
-	VPBROADCASTQ (SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z0
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      64(DX), Z0
-	VPBROADCASTQ 8(SI), Z2
-	VPSHUFB      Z12, Z2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z0
-	VMULPS       Z0, Z2, Z2
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPTESTMD     Z10, Z2, K1
-	VPADDD       Z11, Z2, Z2
-	VPADDD       Z9, Z2, K1, Z2
-	VPERMT2W     Z2, Z8, Z1
-	VMOVUPS      Z1, (DI)
-	VMOVUPS      128(DX), Z0
-	VPBROADCASTQ 16(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z0
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      192(DX), Z0
-	VPBROADCASTQ 24(SI), Z2
-	VPSHUFB      Z12, Z2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z0
-	VMULPS       Z0, Z2, Z2
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPTESTMD     Z10, Z2, K1
-	VPADDD       Z11, Z2, Z2
-	VPADDD       Z9, Z2, K1, Z2
-	VPERMT2W     Z2, Z8, Z1
-	VMOVUPS      Z1, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
-	JGE          laneloop
+	VMOVUPS   (DX), Z0
+	VPMOVZXBQ (SI), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z15, K1, Z0
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   64(DX), Z0
+	VPMOVZXBQ 8(SI), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z15, K1, Z0
+	VMULPS    Z0, Z2, Z2
+	VPTESTMD  Z11, Z1, K1
+	VPADDD    Z12, Z1, Z1
+	VPADDD    Z10, Z1, K1, Z1
+	VPTESTMD  Z11, Z2, K1
+	VPADDD    Z12, Z2, Z2
+	VPADDD    Z10, Z2, K1, Z2
+	VPERMT2W  Z2, Z9, Z1
+	VMOVUPS   Z1, (DI)
+	VMOVUPS   128(DX), Z0
+	VPMOVZXBQ 16(SI), Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z15, K1, Z0
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   192(DX), Z0
+	VPMOVZXBQ 24(SI), Z2
+	VPMULUDQ  Z13, Z2, Z2
+	VPERMPS   Z14, Z2, Z2
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z15, K1, Z0
+	VMULPS    Z0, Z2, Z2
+	VPTESTMD  Z11, Z1, K1
+	VPADDD    Z12, Z1, Z1
+	VPADDD    Z10, Z1, K1, Z1
+	VPTESTMD  Z11, Z2, K1
+	VPADDD    Z12, Z2, Z2
+	VPADDD    Z10, Z2, K1, Z2
+	VPERMT2W  Z2, Z9, Z1
+	VMOVUPS   Z1, 64(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+256, DX
+	SUBQ      $+64, BX
+	CMPQ      BX, $+64
+	JGE       laneloop
 
 lanetail:
-	TESTQ        BX, BX
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X1
-	VPBROADCASTQ X1, Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z0
-	VMULPS       Z0, Z1, Z1
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X2
-	VPBROADCASTQ X2, Z2
-	VPSHUFB      Z12, Z2, Z2
-	VPSRLVD      Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z0
-	VMULPS       Z0, Z2, Z2
-	CMPQ         BX, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VMOVDQU8.Z   16(SI), K6, X3
-	VPBROADCASTQ X3, Z3
-	VPSHUFB      Z12, Z3, Z3
-	VPSRLVD      Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z0
-	VMULPS       Z0, Z3, Z3
-	CMPQ         BX, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VMOVDQU8.Z   24(SI), K6, X4
-	VPBROADCASTQ X4, Z4
-	VPSHUFB      Z12, Z4, Z4
-	VPSRLVD      Z13, Z4, Z4
-	VPERMPS      Z14, Z4, Z4
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z0
-	VMULPS       Z0, Z4, Z4
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVUPS.Z   (DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z1, Z1
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z2, Z2
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z3, Z3
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z4
+	VPMULUDQ    Z13, Z4, Z4
+	VPERMPS     Z14, Z4, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VBLENDMPS   Z0, Z15, K1, Z0
+	VMULPS      Z0, Z4, Z4
 
 lanetailnarrow:
-	VPTESTMD  Z10, Z1, K1
-	VPADDD    Z11, Z1, Z1
-	VPADDD    Z9, Z1, K1, Z1
-	VPTESTMD  Z10, Z2, K1
-	VPADDD    Z11, Z2, Z2
-	VPADDD    Z9, Z2, K1, Z2
-	VPERMT2W  Z2, Z8, Z1
+	VPTESTMD  Z11, Z1, K1
+	VPADDD    Z12, Z1, Z1
+	VPADDD    Z10, Z1, K1, Z1
+	VPTESTMD  Z11, Z2, K1
+	VPADDD    Z12, Z2, Z2
+	VPADDD    Z10, Z2, K1, Z2
+	VPERMT2W  Z2, Z9, Z1
 	VMOVDQU16 Z1, K7, (DI)
-	VPTESTMD  Z10, Z3, K1
-	VPADDD    Z11, Z3, Z3
-	VPADDD    Z9, Z3, K1, Z3
-	VPTESTMD  Z10, Z4, K1
-	VPADDD    Z11, Z4, Z4
-	VPADDD    Z9, Z4, K1, Z4
-	VPERMT2W  Z4, Z8, Z3
+	VPTESTMD  Z11, Z3, K1
+	VPADDD    Z12, Z3, Z3
+	VPADDD    Z10, Z3, K1, Z3
+	VPTESTMD  Z11, Z4, K1
+	VPADDD    Z12, Z4, Z4
+	VPADDD    Z10, Z4, K1, Z4
+	VPERMT2W  Z4, Z9, Z3
 	KSHIFTRQ  $0x20, K7, K6
 	VMOVDQU16 Z3, K6, 64(DI)
 
@@ -2275,93 +2242,85 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPBROADCASTQ 24(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
-	JGE          groupstream
-	JMP          grouptail
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VPMOVZXBQ  8(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VPTESTMD   Z11, Z0, K1
+	VPADDD     Z12, Z0, Z0
+	VPADDD     Z10, Z0, K1, Z0
+	VPTESTMD   Z11, Z1, K1
+	VPADDD     Z12, Z1, Z1
+	VPADDD     Z10, Z1, K1, Z1
+	VPERMT2W   Z1, Z9, Z0
+	VMOVNTPS   Z0, (DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VPMOVZXBQ  24(SI), Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VPTESTMD   Z11, Z0, K1
+	VPADDD     Z12, Z0, Z0
+	VPADDD     Z10, Z0, K1, Z0
+	VPTESTMD   Z11, Z1, K1
+	VPADDD     Z12, Z1, Z1
+	VPADDD     Z10, Z1, K1, Z1
+	VPERMT2W   Z1, Z9, Z0
+	VMOVNTPS   Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
+	VBLENDMPS    Z0, Z15, K1, Z7
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K1, Z1
+	VPERMT2W     Z1, Z9, Z0
+	VMOVNTPS     Z0, (DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
 	VMULPS       Z7, Z0, Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
 	VMULPS       Z7, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
-	VMOVNTPS     Z0, (DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VPBROADCASTQ 24(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K1, Z1
+	VPERMT2W     Z1, Z9, Z0
 	VMOVNTPS     Z0, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
@@ -2375,51 +2334,47 @@ short4stream:
 	PREFETCHT0   (SI)(CX*1)
 	VBROADCASTSS (DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBLENDMPS    Z0, Z15, K1, Z8
 	VBROADCASTSS 4(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBLENDMPS    Z0, Z15, K1, Z7
 	VBROADCASTSS 8(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
+	VBLENDMPS    Z0, Z15, K1, Z6
 	VBROADCASTSS 12(DX), Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
+	VBLENDMPS    Z0, Z15, K1, Z5
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
+	VMULPS       Z8, Z0, Z0
+	VPMOVZXBQ    8(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
+	VMULPS       Z7, Z1, Z1
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K1, Z1
+	VPERMT2W     Z1, Z9, Z0
 	VMOVNTPS     Z0, (DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z12, Z0, Z0
-	VPSRLVD      Z13, Z0, Z0
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	VPBROADCASTQ 24(SI), Z1
-	VPSHUFB      Z12, Z1, Z1
-	VPSRLVD      Z13, Z1, Z1
+	VMULPS       Z6, Z0, Z0
+	VPMOVZXBQ    24(SI), Z1
+	VPMULUDQ     Z13, Z1, Z1
 	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z4, Z1, Z1
-	VPTESTMD     Z10, Z0, K1
-	VPADDD       Z11, Z0, Z0
-	VPADDD       Z9, Z0, K1, Z0
-	VPTESTMD     Z10, Z1, K1
-	VPADDD       Z11, Z1, Z1
-	VPADDD       Z9, Z1, K1, Z1
-	VPERMT2W     Z1, Z8, Z0
+	VMULPS       Z5, Z1, Z1
+	VPTESTMD     Z11, Z0, K1
+	VPADDD       Z12, Z0, Z0
+	VPADDD       Z10, Z0, K1, Z0
+	VPTESTMD     Z11, Z1, K1
+	VPADDD       Z12, Z1, Z1
+	VPADDD       Z10, Z1, K1, Z1
+	VPERMT2W     Z1, Z9, Z0
 	VMOVNTPS     Z0, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+128, DI
@@ -2490,36 +2445,5 @@ DATA constantsAVX512<>+228(SB)/4, $0xc0000000
 DATA constantsAVX512<>+232(SB)/4, $0xc0400000
 DATA constantsAVX512<>+236(SB)/4, $0xc0800000
 DATA constantsAVX512<>+240(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+244(SB)/4, $0x00000000
-DATA constantsAVX512<>+248(SB)/4, $0x00000004
-DATA constantsAVX512<>+252(SB)/4, $0x00000000
-DATA constantsAVX512<>+256(SB)/4, $0x00000004
-DATA constantsAVX512<>+260(SB)/4, $0x00000000
-DATA constantsAVX512<>+264(SB)/4, $0x00000004
-DATA constantsAVX512<>+268(SB)/4, $0x00000000
-DATA constantsAVX512<>+272(SB)/4, $0x00000004
-DATA constantsAVX512<>+276(SB)/4, $0x00000000
-DATA constantsAVX512<>+280(SB)/4, $0x00000004
-DATA constantsAVX512<>+284(SB)/4, $0x00000000
-DATA constantsAVX512<>+288(SB)/4, $0x00000004
-DATA constantsAVX512<>+292(SB)/4, $0x00000000
-DATA constantsAVX512<>+296(SB)/4, $0x00000004
-DATA constantsAVX512<>+300(SB)/4, $0x00000000
-DATA constantsAVX512<>+304(SB)/4, $0x00000004
-DATA constantsAVX512<>+308(SB)/4, $0x00000000
-DATA constantsAVX512<>+312(SB)/4, $0x00000000
-DATA constantsAVX512<>+316(SB)/4, $0x00000001
-DATA constantsAVX512<>+320(SB)/4, $0x00000001
-DATA constantsAVX512<>+324(SB)/4, $0x00000002
-DATA constantsAVX512<>+328(SB)/4, $0x00000002
-DATA constantsAVX512<>+332(SB)/4, $0x00000003
-DATA constantsAVX512<>+336(SB)/4, $0x00000003
-DATA constantsAVX512<>+340(SB)/4, $0x00000004
-DATA constantsAVX512<>+344(SB)/4, $0x00000004
-DATA constantsAVX512<>+348(SB)/4, $0x00000005
-DATA constantsAVX512<>+352(SB)/4, $0x00000005
-DATA constantsAVX512<>+356(SB)/4, $0x00000006
-DATA constantsAVX512<>+360(SB)/4, $0x00000006
-DATA constantsAVX512<>+364(SB)/4, $0x00000007
-DATA constantsAVX512<>+368(SB)/4, $0x00000007
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $372
+DATA constantsAVX512<>+244(SB)/4, $0x10000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $248

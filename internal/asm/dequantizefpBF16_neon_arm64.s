@@ -1072,7 +1072,7 @@ laneend:
 
 TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fc00000, V14 table, V13 0xf0f0f0f, V12 0x10000, V11 0x7fff
+	// per call: V15 0x7fc00000, V14 0xf0f0f0f, V13 table, V12 0x10000, V11 0x7fff
 	// per group: V0 scale, V1 Ordered, V10 Select
 	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
@@ -1080,9 +1080,9 @@ TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-48
 	MOVD scale+16(FP), R2
 	MOVD $2143289344, R16
 	VDUP R16, V15.S4
-	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
 	MOVD $252645135, R16
-	VDUP R16, V13.S4
+	VDUP R16, V14.S4
+	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V13
 	MOVD $65536, R16
 	VDUP R16, V12.S4
 	MOVD $32767, R16
@@ -1101,34 +1101,34 @@ groups:
 	BLT grouptail
 grouploop:
 	FMOVD (R1), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V14.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V13.B16], V0.B16
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	VCMTST V12.S4, V2.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V0.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644002 // addhn2 v2.8h, v0.4s, v4.4s
-	FMOVQ F2, (R0)
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	SUB $16, R3, R3
@@ -1140,57 +1140,60 @@ grouptail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $2, R3, piece2
+piece2:
+	TBZ $1, R20, piece3
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
 piece3:
-	TBZ $0, R3, piece4
+	TBZ $0, R20, piece4
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVD 48(RSP), F0
-	VAND V13.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V14.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V13.B16], V0.B16
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	CMP $9, R3
 	BLT grouptailnarrow
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 grouptailnarrow:
 	VCMTST V12.S4, V2.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V0.S4, V5.S4
+	VCMTST V12.S4, V1.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e624023 // addhn2 v3.8h, v1.4s, v2.4s
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1224,45 +1227,45 @@ lanes:
 laneloop:
 	FMOVQ (R2), F0
 	FMOVD (R1), F1
-	VAND V13.B16, V1.B16, V2.B16
-	VUSHR $4, V1.B16, V1.B16
-	VZIP1 V1.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V14.B16], V2.B16
-	WORD $0x2e213841 // shll v1.8h, v2.8b, #8
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VUSHR $4, V1.B16, V2.B16
+	VZIP1 V2.B16, V1.B16, V1.B16
+	VAND V14.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V13.B16], V1.B16
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V15.B16, V0.B16, V4.B16
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	FMOVQ 16(R2), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	VCMTST V12.S4, V3.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
+	VCMTST V12.S4, V2.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e644023 // addhn2 v3.8h, v1.4s, v4.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	FMOVQ 32(R2), F0
-	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
-	WORD $0x0e217841 // fcvtl v1.4s, v2.4h
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	FMOVQ 48(R2), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VBSL V15.B16, V0.B16, V3.B16
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VCMTST V12.S4, V1.S4, V0.S4
+	FMOVQ 48(R2), F0
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VBSL V15.B16, V0.B16, V3.B16
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604021 // addhn v1.4h, v1.4s, v0.4s
-	WORD $0x4e634041 // addhn2 v1.8h, v2.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	ADD $64, R2, R2
@@ -1275,19 +1278,22 @@ lanetail:
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
 	ADD $48, RSP, R17
-	TBZ $3, R3, piece9
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R20, piece10
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece9:
-	TBZ $2, R3, piece10
+piece10:
+	TBZ $1, R20, piece11
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
 piece11:
-	TBZ $0, R3, piece12
+	TBZ $0, R20, piece12
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
@@ -1318,51 +1324,51 @@ piece15:
 piece16:
 	FMOVQ 64(RSP), F0
 	FMOVD 48(RSP), F1
-	VAND V13.B16, V1.B16, V2.B16
-	VUSHR $4, V1.B16, V1.B16
-	VZIP1 V1.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V14.B16], V2.B16
-	WORD $0x2e213841 // shll v1.8h, v2.8b, #8
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VUSHR $4, V1.B16, V2.B16
+	VZIP1 V2.B16, V1.B16, V1.B16
+	VAND V14.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V13.B16], V1.B16
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V15.B16, V0.B16, V4.B16
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 80(RSP), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
 	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 96(RSP), F0
-	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
-	WORD $0x0e217844 // fcvtl v4.4s, v2.4h
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
 	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
 	VBSL V15.B16, V0.B16, V5.B16
 	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
 	VBSL V15.B16, V0.B16, V5.B16
-	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 lanetailnarrow:
 	VCMTST V12.S4, V3.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
+	VCMTST V12.S4, V2.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654023 // addhn2 v3.8h, v1.4s, v5.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
 	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e614044 // addhn2 v4.8h, v2.4s, v1.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17

@@ -1788,15 +1788,14 @@ short2stream:
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE2M1F16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 table, Y14 table, Y13 0x80000000
-	// per group: Y12 scale
-	// vector registers in use at once: 7
+	// per call: Y15 table, Y14 0x80000000
+	// per group: Y13 scale
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VMOVUPS      constantsAVX2<>+72(SB), Y15
-	VMOVUPS      constantsAVX2<>+104(SB), Y14
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1805,7 +1804,7 @@ TEXT ·DequantizeFpE2M1F16AVX2(SB), NOSPLIT, $208-48
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (DX), Y13
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -1814,47 +1813,51 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPMOVZXBQ (SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
+	VPMOVZXBQ 4(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
+	VPMOVZXBQ 8(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
+	VPMOVZXBQ 12(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -1907,48 +1910,52 @@ piece4:
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
+	VPMOVZXBQ 64(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VPMOVZXBQ 68(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VPMOVZXBQ 72(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VPMOVZXBQ 76(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
 
 grouptailnarrow:
 	TESTQ $0x00000010, BX
@@ -2027,44 +2034,48 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VPMOVZXBQ    (SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VPMOVZXBQ    4(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 16(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VPMOVZXBQ    8(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VPMOVZXBQ    12(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
@@ -2086,52 +2097,56 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (DI)
-	VMOVUPS      32(DX), Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(DI)
-	VMOVUPS      64(DX), Y0
-	VPBROADCASTD 8(SI), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(DI)
-	VMOVUPS      96(DX), Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VMOVUPS   (DX), Y0
+	VPMOVZXBQ (SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (DI)
+	VMOVUPS   32(DX), Y0
+	VPMOVZXBQ 4(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(DI)
+	VMOVUPS   64(DX), Y0
+	VPMOVZXBQ 8(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(DI)
+	VMOVUPS   96(DX), Y0
+	VPMOVZXBQ 12(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(DI)
+	ADDQ      $+64, DI
+	ADDQ      $+16, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -2268,52 +2283,56 @@ piece19:
 	MOVL  CX, 80(SP)(AX*1)
 
 piece20:
-	VMOVUPS      80(SP), Y0
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      112(SP), Y0
-	VPBROADCASTD 68(SP), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      144(SP), Y0
-	VPBROADCASTD 72(SP), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 32(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      176(SP), Y0
-	VPBROADCASTD 76(SP), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 48(SP)
+	VMOVUPS   80(SP), Y0
+	VPMOVZXBQ 64(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, (SP)
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
+	VMOVUPS   112(SP), Y0
+	VPMOVZXBQ 68(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SP)
+	CMPQ      BX, $+17
+	JLT       lanetailnarrow
+	VMOVUPS   144(SP), Y0
+	VPMOVZXBQ 72(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 32(SP)
+	CMPQ      BX, $+25
+	JLT       lanetailnarrow
+	VMOVUPS   176(SP), Y0
+	VPMOVZXBQ 76(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 48(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, BX
@@ -2381,90 +2400,98 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 16(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 32(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          groupstream
-	JMP          grouptail
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, (DI)
+	VPMOVZXBQ  4(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 16(DI)
+	VPMOVZXBQ  8(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 32(DI)
+	VPMOVZXBQ  12(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVNTPS   X0, 48(DI)
+	ADDQ       $+64, DI
+	ADDQ       $+16, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VPMOVZXBQ    (SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
+	VPMOVZXBQ    4(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 16(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(DI)
+	VPMOVZXBQ    8(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 32(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(DI)
+	VPMOVZXBQ    12(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 48(DI)
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+16, SI
@@ -2499,12 +2526,4 @@ DATA constantsAVX2<>+88(SB)/4, $0x40000000
 DATA constantsAVX2<>+92(SB)/4, $0x40400000
 DATA constantsAVX2<>+96(SB)/4, $0x40800000
 DATA constantsAVX2<>+100(SB)/4, $0x40c00000
-DATA constantsAVX2<>+104(SB)/4, $0x00000000
-DATA constantsAVX2<>+108(SB)/4, $0x00000004
-DATA constantsAVX2<>+112(SB)/4, $0x00000008
-DATA constantsAVX2<>+116(SB)/4, $0x0000000c
-DATA constantsAVX2<>+120(SB)/4, $0x00000010
-DATA constantsAVX2<>+124(SB)/4, $0x00000014
-DATA constantsAVX2<>+128(SB)/4, $0x00000018
-DATA constantsAVX2<>+132(SB)/4, $0x0000001c
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $104

@@ -1496,26 +1496,25 @@ short4stream:
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 table, Z14 table, Z13 table
-	// per group: Z12 scale
-	// vector registers in use at once: 8
-	MOVQ    y+0(FP), DI
-	MOVQ    q+8(FP), SI
-	MOVQ    scale+16(FP), DX
-	VMOVUPS constantsAVX512<>+104(SB), Z15
-	VMOVUPS constantsAVX512<>+168(SB), Z14
-	VMOVUPS constantsAVX512<>+232(SB), Z13
-	MOVQ    groups+24(FP), R8
-	MOVQ    length+32(FP), R9
-	CMPQ    R9, $+1
-	JEQ     lanes
-	CMPQ    R9, $+32
-	JEQ     short2
-	CMPQ    R9, $+16
-	JEQ     short4
+	// per call: Z15 table, Z14 0x10000001
+	// per group: Z13 scale
+	// vector registers in use at once: 7
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VMOVUPS      constantsAVX512<>+104(SB), Z15
+	VBROADCASTSS constantsAVX512<>+168(SB), Z14
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
 
 groups:
-	VBROADCASTSS (DX), Z12
+	VBROADCASTSS (DX), Z13
 	MOVQ         R9, BX
 	CMPQ         BX, $+64
 	JLT          grouptail
@@ -1524,110 +1523,98 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTQ 8(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTQ 24(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
-	JGE          grouploop
+	VPMOVZXBQ (SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXBQ 8(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVZXBQ 16(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVZXBQ 24(SI), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	SUBQ      $+64, BX
+	CMPQ      BX, $+64
+	JGE       grouploop
 
 grouptail:
-	TESTQ        BX, BX
-	JEQ          groupend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, (DI)
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y0, K6, 32(DI)
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VMOVDQU8.Z   16(SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y0, K6, 64(DI)
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VMOVDQU8.Z   24(SI), K6, X0
-	VPBROADCASTQ X0, Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y0, K6, 96(DI)
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16   Y0, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Y0, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z13, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16   Y0, K6, 96(DI)
 
 grouptailnarrow:
 	LEAQ (DI)(BX*2), DI
@@ -1653,34 +1640,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VBROADCASTSS (DX), Z13
+	VBROADCASTSS 4(DX), Z12
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
+	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (DI)
-	VPBROADCASTQ 8(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTQ 24(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+8, DX
@@ -1706,36 +1689,32 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VBROADCASTSS (DX), Z13
+	VBROADCASTSS 4(DX), Z12
+	VBROADCASTSS 8(DX), Z11
+	VBROADCASTSS 12(DX), Z10
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTQ 8(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPBROADCASTQ 24(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+16, DX
@@ -1759,122 +1738,110 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Z0
-	VPBROADCASTQ (SI), Z1
-	VPSHUFB      Z13, Z1, Z1
-	VPSRLVD      Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      64(DX), Z0
-	VPBROADCASTQ 8(SI), Z1
-	VPSHUFB      Z13, Z1, Z1
-	VPSRLVD      Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      128(DX), Z0
-	VPBROADCASTQ 16(SI), Z1
-	VPSHUFB      Z13, Z1, Z1
-	VPSRLVD      Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VMOVUPS      192(DX), Z0
-	VPBROADCASTQ 24(SI), Z1
-	VPSHUFB      Z13, Z1, Z1
-	VPSRLVD      Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
-	JGE          laneloop
+	VMOVUPS   (DX), Z0
+	VPMOVZXBQ (SI), Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
+	VMULPS    Z0, Z1, Z1
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   64(DX), Z0
+	VPMOVZXBQ 8(SI), Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
+	VMULPS    Z0, Z1, Z1
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   128(DX), Z0
+	VPMOVZXBQ 16(SI), Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
+	VMULPS    Z0, Z1, Z1
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVUPS   Y1, 64(DI)
+	VMOVUPS   192(DX), Z0
+	VPMOVZXBQ 24(SI), Z1
+	VPMULUDQ  Z14, Z1, Z1
+	VPERMPS   Z15, Z1, Z1
+	VMULPS    Z0, Z1, Z1
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVUPS   Y1, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+32, SI
+	ADDQ      $+256, DX
+	SUBQ      $+64, BX
+	CMPQ      BX, $+64
+	JGE       laneloop
 
 lanetail:
-	TESTQ        BX, BX
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	VMOVDQU8.Z   (SI), K6, X1
-	VPBROADCASTQ X1, Z1
-	VPSHUFB      Z13, Z1, Z1
-	VPSRLVD      Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, (DI)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVUPS.Z    64(DX), K6, Z0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x08, K6, K6
-	VMOVDQU8.Z   8(SI), K6, X1
-	VPBROADCASTQ X1, Z1
-	VPSHUFB      Z13, Z1, Z1
-	VPSRLVD      Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K7, K6
-	VMOVDQU16    Y1, K6, 32(DI)
-	CMPQ         BX, $+33
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVUPS.Z    128(DX), K6, Z0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x10, K6, K6
-	VMOVDQU8.Z   16(SI), K6, X1
-	VPBROADCASTQ X1, Z1
-	VPSHUFB      Z13, Z1, Z1
-	VPSRLVD      Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K7, K6
-	VMOVDQU16    Y1, K6, 64(DI)
-	CMPQ         BX, $+49
-	JLT          lanetailnarrow
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVUPS.Z    192(DX), K6, Z0
-	LEAQ         1(BX), CX
-	SHRQ         $0x01, CX
-	MOVQ         $-1, AX
-	BZHIQ        CX, AX, AX
-	KMOVQ        AX, K6
-	KSHIFTRQ     $0x18, K6, K6
-	VMOVDQU8.Z   24(SI), K6, X1
-	VPBROADCASTQ X1, Z1
-	VPSHUFB      Z13, Z1, Z1
-	VPSRLVD      Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K7, K6
-	VMOVDQU16    Y1, K6, 96(DI)
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVUPS.Z   (DX), K7, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	VPMOVZXBQ.Z (SI), K6, Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS      Z0, Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVDQU16   Y1, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVUPS.Z   64(DX), K6, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x08, K6, K6
+	VPMOVZXBQ.Z 8(SI), K6, Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS      Z0, Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16   Y1, K6, 32(DI)
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVUPS.Z   128(DX), K6, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x10, K6, K6
+	VPMOVZXBQ.Z 16(SI), K6, Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS      Z0, Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16   Y1, K6, 64(DI)
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVUPS.Z   192(DX), K6, Z0
+	LEAQ        1(BX), CX
+	SHRQ        $0x01, CX
+	MOVQ        $-1, AX
+	BZHIQ       CX, AX, AX
+	KMOVQ       AX, K6
+	KSHIFTRQ    $0x18, K6, K6
+	VPMOVZXBQ.Z 24(SI), K6, Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS      Z0, Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16   Y1, K6, 96(DI)
 
 lanetailnarrow:
 laneend:
@@ -1889,72 +1856,64 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTQ 8(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTQ 24(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+64, BX
-	CMPQ         BX, $+64
-	JGE          groupstream
-	JMP          grouptail
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBQ  8(SI), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBQ  16(SI), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBQ  24(SI), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+32, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VBROADCASTSS (DX), Z13
+	VBROADCASTSS 4(DX), Z12
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z12, Z0, Z0
+	VMULPS       Z13, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, (DI)
-	VPBROADCASTQ 8(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTQ 24(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z11, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+8, DX
@@ -1967,36 +1926,32 @@ short2stream:
 
 short4stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z12
-	VBROADCASTSS 4(DX), Z11
-	VBROADCASTSS 8(DX), Z10
-	VBROADCASTSS 12(DX), Z9
-	VPBROADCASTQ (SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VBROADCASTSS (DX), Z13
+	VBROADCASTSS 4(DX), Z12
+	VBROADCASTSS 8(DX), Z11
+	VBROADCASTSS 12(DX), Z10
+	VPMOVZXBQ    (SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    8(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTQ 8(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    16(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z11, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPBROADCASTQ 16(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    24(SI), Z0
+	VPMULUDQ     Z14, Z0, Z0
 	VPERMPS      Z15, Z0, Z0
 	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPBROADCASTQ 24(SI), Z0
-	VPSHUFB      Z13, Z0, Z0
-	VPSRLVD      Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+16, DX
@@ -2049,36 +2004,5 @@ DATA constantsAVX512<>+152(SB)/4, $0xc0000000
 DATA constantsAVX512<>+156(SB)/4, $0xc0400000
 DATA constantsAVX512<>+160(SB)/4, $0xc0800000
 DATA constantsAVX512<>+164(SB)/4, $0xc0c00000
-DATA constantsAVX512<>+168(SB)/4, $0x00000000
-DATA constantsAVX512<>+172(SB)/4, $0x00000004
-DATA constantsAVX512<>+176(SB)/4, $0x00000000
-DATA constantsAVX512<>+180(SB)/4, $0x00000004
-DATA constantsAVX512<>+184(SB)/4, $0x00000000
-DATA constantsAVX512<>+188(SB)/4, $0x00000004
-DATA constantsAVX512<>+192(SB)/4, $0x00000000
-DATA constantsAVX512<>+196(SB)/4, $0x00000004
-DATA constantsAVX512<>+200(SB)/4, $0x00000000
-DATA constantsAVX512<>+204(SB)/4, $0x00000004
-DATA constantsAVX512<>+208(SB)/4, $0x00000000
-DATA constantsAVX512<>+212(SB)/4, $0x00000004
-DATA constantsAVX512<>+216(SB)/4, $0x00000000
-DATA constantsAVX512<>+220(SB)/4, $0x00000004
-DATA constantsAVX512<>+224(SB)/4, $0x00000000
-DATA constantsAVX512<>+228(SB)/4, $0x00000004
-DATA constantsAVX512<>+232(SB)/4, $0x00000000
-DATA constantsAVX512<>+236(SB)/4, $0x00000000
-DATA constantsAVX512<>+240(SB)/4, $0x00000001
-DATA constantsAVX512<>+244(SB)/4, $0x00000001
-DATA constantsAVX512<>+248(SB)/4, $0x00000002
-DATA constantsAVX512<>+252(SB)/4, $0x00000002
-DATA constantsAVX512<>+256(SB)/4, $0x00000003
-DATA constantsAVX512<>+260(SB)/4, $0x00000003
-DATA constantsAVX512<>+264(SB)/4, $0x00000004
-DATA constantsAVX512<>+268(SB)/4, $0x00000004
-DATA constantsAVX512<>+272(SB)/4, $0x00000005
-DATA constantsAVX512<>+276(SB)/4, $0x00000005
-DATA constantsAVX512<>+280(SB)/4, $0x00000006
-DATA constantsAVX512<>+284(SB)/4, $0x00000006
-DATA constantsAVX512<>+288(SB)/4, $0x00000007
-DATA constantsAVX512<>+292(SB)/4, $0x00000007
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $296
+DATA constantsAVX512<>+168(SB)/4, $0x10000001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $172

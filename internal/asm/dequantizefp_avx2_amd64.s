@@ -1768,15 +1768,14 @@ short2stream:
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeFpE2M1AVX2(SB), $272-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 table, Y14 table, Y13 0x80000000
-	// per group: Y12 scale
-	// vector registers in use at once: 7
+	// per call: Y15 table, Y14 0x80000000
+	// per group: Y13 scale
+	// vector registers in use at once: 6
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VMOVUPS      constantsAVX2<>+72(SB), Y15
-	VMOVUPS      constantsAVX2<>+104(SB), Y14
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+64(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1785,7 +1784,7 @@ TEXT ·DequantizeFpE2M1AVX2(SB), $272-48
 	JEQ          short2
 
 groups:
-	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (DX), Y13
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
 	JLT          grouptail
@@ -1794,43 +1793,47 @@ groups:
 	JGT          groupstream
 
 grouploop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          grouploop
+	VPMOVZXBQ (SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VPMOVZXBQ 4(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	VPMOVZXBQ 8(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(DI)
+	VPMOVZXBQ 12(SI), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+16, SI
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       grouploop
 
 grouptail:
 	TESTQ BX, BX
@@ -1883,44 +1886,48 @@ piece4:
 	MOVB  CL, 128(SP)(AX*1)
 
 piece5:
-	VPBROADCASTD 128(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, (SP)
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 132(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 136(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 140(SP), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
+	VPMOVZXBQ 128(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, (SP)
+	CMPQ      BX, $+9
+	JLT       grouptailnarrow
+	VPMOVZXBQ 132(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	CMPQ      BX, $+17
+	JLT       grouptailnarrow
+	VPMOVZXBQ 136(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 64(SP)
+	CMPQ      BX, $+25
+	JLT       grouptailnarrow
+	VPMOVZXBQ 140(SP), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVUPS   Y0, 96(SP)
 
 grouptailnarrow:
 	TESTQ $0x00000010, BX
@@ -2013,40 +2020,44 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VPMOVZXBQ    (SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXBQ    4(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VPMOVZXBQ    8(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VPMOVZXBQ    12(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -2068,48 +2079,52 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      32(DX), Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMOVUPS      64(DX), Y0
-	VPBROADCASTD 8(SI), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      96(DX), Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VMOVUPS   (DX), Y0
+	VPMOVZXBQ (SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, (DI)
+	VMOVUPS   32(DX), Y0
+	VPMOVZXBQ 4(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   64(DX), Y0
+	VPMOVZXBQ 8(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 64(DI)
+	VMOVUPS   96(DX), Y0
+	VPMOVZXBQ 12(SI), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+16, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, BX
+	CMPQ      BX, $+32
+	JGE       laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -2246,48 +2261,52 @@ piece19:
 	MOVL  CX, 144(SP)(AX*1)
 
 piece20:
-	VMOVUPS      144(SP), Y0
-	VPBROADCASTD 128(SP), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VMOVUPS      176(SP), Y0
-	VPBROADCASTD 132(SP), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VMOVUPS      208(SP), Y0
-	VPBROADCASTD 136(SP), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VMOVUPS      240(SP), Y0
-	VPBROADCASTD 140(SP), Y1
-	VPSRLVD      Y14, Y1, Y1
-	VPERMPS      Y15, Y1, Y2
-	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMULPS       Y0, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
+	VMOVUPS   144(SP), Y0
+	VPMOVZXBQ 128(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, (SP)
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
+	VMOVUPS   176(SP), Y0
+	VPMOVZXBQ 132(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 32(SP)
+	CMPQ      BX, $+17
+	JLT       lanetailnarrow
+	VMOVUPS   208(SP), Y0
+	VPMOVZXBQ 136(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 64(SP)
+	CMPQ      BX, $+25
+	JLT       lanetailnarrow
+	VMOVUPS   240(SP), Y0
+	VPMOVZXBQ 140(SP), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 96(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, BX
@@ -2369,82 +2388,90 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHT0   (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVNTPS     Y1, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          groupstream
-	JMP          grouptail
+	PREFETCHT0 (SI)(CX*1)
+	VPMOVZXBQ  (SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, (DI)
+	VPMOVZXBQ  4(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 32(DI)
+	VPMOVZXBQ  8(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 64(DI)
+	VPMOVZXBQ  12(SI), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVNTPS   Y0, 96(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+16, SI
+	SUBQ       $+32, BX
+	CMPQ       BX, $+32
+	JGE        groupstream
+	JMP        grouptail
 
 short2stream:
 	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Y12
-	VBROADCASTSS 4(DX), Y11
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VPMOVZXBQ    (SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VMOVNTPS     Y0, (DI)
+	VPMOVZXBQ    4(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVNTPS     Y1, 32(DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
+	VPMOVZXBQ    8(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VPBROADCASTD 12(SI), Y0
-	VPSRLVD      Y14, Y0, Y0
-	VPERMPS      Y15, Y0, Y1
-	VPSLLD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 64(DI)
+	VPMOVZXBQ    12(SI), Y0
+	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VMOVNTPS     Y1, 96(DI)
+	VPERMPS      Y15, Y1, Y0
+	VPSLLD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VMOVNTPS     Y0, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -2479,12 +2506,4 @@ DATA constantsAVX2<>+88(SB)/4, $0x40000000
 DATA constantsAVX2<>+92(SB)/4, $0x40400000
 DATA constantsAVX2<>+96(SB)/4, $0x40800000
 DATA constantsAVX2<>+100(SB)/4, $0x40c00000
-DATA constantsAVX2<>+104(SB)/4, $0x00000000
-DATA constantsAVX2<>+108(SB)/4, $0x00000004
-DATA constantsAVX2<>+112(SB)/4, $0x00000008
-DATA constantsAVX2<>+116(SB)/4, $0x0000000c
-DATA constantsAVX2<>+120(SB)/4, $0x00000010
-DATA constantsAVX2<>+124(SB)/4, $0x00000014
-DATA constantsAVX2<>+128(SB)/4, $0x00000018
-DATA constantsAVX2<>+132(SB)/4, $0x0000001c
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $104

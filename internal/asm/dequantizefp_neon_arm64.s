@@ -891,15 +891,15 @@ laneend:
 
 TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V15 table, V14 0xf0f0f0f
+	// per call: V15 0xf0f0f0f, V14 table
 	// per group: V13 scale
 	// vector registers in use at once: 6
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V15
 	MOVD $252645135, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
+	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -911,24 +911,24 @@ groups:
 	BLT grouptail
 grouploop:
 	FMOVD (R1), F0
-	VAND V14.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V15.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
 	FMOVQ F2, (R0)
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(R0)
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(R0)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ F1, 48(R0)
+	FMOVQ F1, 16(R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	FMOVQ F1, 32(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $8, R1, R1
 	SUB $16, R3, R3
@@ -940,47 +940,50 @@ grouptail:
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
-	TBZ $3, R3, piece1
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R20, piece2
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $2, R3, piece2
+piece2:
+	TBZ $1, R20, piece3
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
 piece3:
-	TBZ $0, R3, piece4
+	TBZ $0, R20, piece4
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVD 80(RSP), F0
-	VAND V14.B16, V0.B16, V1.B16
-	VUSHR $4, V0.B16, V0.B16
-	VZIP1 V0.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V15.B16], V1.B16
-	WORD $0x2e213820 // shll v0.8h, v1.8b, #8
-	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
 	FMOVQ F2, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(RSP)
-	CMP $9, R3
-	BLT grouptailnarrow
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(RSP)
-	CMP $13, R3
-	BLT grouptailnarrow
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	FMOVQ F1, 64(RSP)
+	FMOVQ F1, 32(RSP)
+	CMP $9, R3
+	BLT grouptailnarrow
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	FMOVQ F1, 48(RSP)
+	CMP $13, R3
+	BLT grouptailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	FMOVQ F0, 64(RSP)
 grouptailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1016,27 +1019,27 @@ lanes:
 laneloop:
 	FMOVQ (R2), F0
 	FMOVD (R1), F1
-	VAND V14.B16, V1.B16, V2.B16
-	VUSHR $4, V1.B16, V1.B16
-	VZIP1 V1.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V15.B16], V2.B16
-	WORD $0x2e213841 // shll v1.8h, v2.8b, #8
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VUSHR $4, V1.B16, V2.B16
+	VZIP1 V2.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	FMOVQ F3, (R0)
 	FMOVQ 16(R2), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 16(R0)
-	FMOVQ 32(R2), F0
-	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
-	WORD $0x0e217841 // fcvtl v1.4s, v2.4h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 32(R0)
-	FMOVQ 48(R2), F0
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(R0)
+	FMOVQ F2, 16(R0)
+	FMOVQ 32(R2), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ F2, 32(R0)
+	FMOVQ 48(R2), F0
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 48(R0)
 	ADD $64, R0, R0
 	ADD $8, R1, R1
 	ADD $64, R2, R2
@@ -1049,19 +1052,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $80, RSP, R17
-	TBZ $3, R3, piece9
+	ADD $1, R3, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R20, piece10
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece9:
-	TBZ $2, R3, piece10
+piece10:
+	TBZ $1, R20, piece11
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
 piece11:
-	TBZ $0, R3, piece12
+	TBZ $0, R20, piece12
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece12:
@@ -1092,33 +1098,33 @@ piece15:
 piece16:
 	FMOVQ 96(RSP), F0
 	FMOVD 80(RSP), F1
-	VAND V14.B16, V1.B16, V2.B16
-	VUSHR $4, V1.B16, V1.B16
-	VZIP1 V1.B16, V2.B16, V2.B16
-	VTBL V2.B16, [V15.B16], V2.B16
-	WORD $0x2e213841 // shll v1.8h, v2.8b, #8
-	WORD $0x0e217823 // fcvtl v3.4s, v1.4h
+	VUSHR $4, V1.B16, V2.B16
+	VZIP1 V2.B16, V1.B16, V1.B16
+	VAND V15.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	FMOVQ F3, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 112(RSP), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 32(RSP)
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ F2, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 128(RSP), F0
-	WORD $0x6e213842 // shll2 v2.8h, v2.16b, #8
-	WORD $0x0e217841 // fcvtl v1.4s, v2.4h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 48(RSP)
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ F2, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 144(RSP), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 64(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ F1, 64(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17

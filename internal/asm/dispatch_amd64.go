@@ -202,11 +202,23 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizePacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizePacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizePacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizePacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
@@ -214,11 +226,23 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizePacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizePacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
 		QuantizeInt8AVX512((*int8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizePacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizePacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
@@ -226,11 +250,23 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizePacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizePacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizePacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizePacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Quantize")
@@ -246,11 +282,23 @@ func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, 
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeZeroPointUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeZeroPointPacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeZeroPointPacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeZeroPointInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeZeroPointUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeZeroPointInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
@@ -258,11 +306,23 @@ func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, 
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeZeroPointUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
 		QuantizeZeroPointInt8AVX512((*int8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeZeroPointUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeZeroPointPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeZeroPointPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeZeroPointInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
@@ -270,11 +330,23 @@ func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, 
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeZeroPointUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeZeroPointInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeZeroPointUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
@@ -290,11 +362,23 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeMinvalPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeMinvalPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
@@ -302,11 +386,23 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeMinvalPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeMinvalPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
 		QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
@@ -314,18 +410,30 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeMinvalPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeMinvalPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeMinvalPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeMinvalPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int, ahead int) {
+func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeInt8AVX2((*float32)(y), (*int8)(q), scale, groups, length, ahead)
@@ -333,11 +441,23 @@ func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsaf
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeUint8AVX2((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizePacked4AVX2((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizePacked2AVX2((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeInt8F16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizePacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizePacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
@@ -345,11 +465,23 @@ func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsaf
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizePacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizePacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeInt8AVX512((*float32)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeUint8AVX512((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizePacked4AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizePacked2AVX512((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeInt8F16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
@@ -357,18 +489,30 @@ func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsaf
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizePacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizePacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizePacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizePacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int, ahead int) {
+func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeZeroPointInt8AVX2((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
@@ -376,11 +520,23 @@ func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeZeroPointUint8AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeZeroPointPacked4AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeZeroPointPacked2AVX2((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeZeroPointInt8F16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeZeroPointUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeZeroPointInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
@@ -388,11 +544,23 @@ func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeZeroPointUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeZeroPointInt8AVX512((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeZeroPointUint8AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeZeroPointPacked4AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeZeroPointPacked2AVX512((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeZeroPointInt8F16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
@@ -400,18 +568,30 @@ func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeZeroPointUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeZeroPointInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeZeroPointUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int, ahead int) {
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeMinvalInt8AVX2((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
@@ -419,11 +599,23 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeMinvalUint8AVX2((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked4AVX2((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked2AVX2((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeMinvalInt8F16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeMinvalUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeMinvalPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeMinvalPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeMinvalInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
@@ -431,11 +623,23 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 	case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeMinvalUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeMinvalPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeMinvalPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeMinvalInt8AVX512((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeMinvalUint8AVX512((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked4AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked2AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeMinvalInt8F16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
@@ -443,11 +647,23 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeMinvalUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeMinvalPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeMinvalPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
 	case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeMinvalInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeMinvalUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeMinvalPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeMinvalPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
@@ -835,6 +1051,45 @@ func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int,
 		return
 	}
 	panic("asm: no such implementation of EncodeFp")
+}
+
+// Pack sets y to the low bits of x.
+func Pack(isa ISA, codeKind Code, y *uint8, x *uint8, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(AVX2)<<16 | int(Packed4)<<0:
+		PackPacked4AVX2(y, x, n, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0:
+		PackPacked2AVX2(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0:
+		PackPacked4AVX512(y, x, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0:
+		PackPacked2AVX512(y, x, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of Pack")
+}
+
+// Unpack sets y to the codes x.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(AVX2)<<16 | int(Packed4)<<0:
+		UnpackPacked4AVX2(y, x, sign, n, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0:
+		UnpackPacked2AVX2(y, x, sign, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0:
+		UnpackPacked4AVX512(y, x, sign, n, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0:
+		UnpackPacked2AVX512(y, x, sign, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of Unpack")
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.

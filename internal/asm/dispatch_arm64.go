@@ -121,17 +121,35 @@ func Quantize(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeUint8NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizePacked4NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizePacked2NEON((*uint8)(q), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizePacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizePacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizePacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizePacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of Quantize")
@@ -147,17 +165,35 @@ func QuantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, 
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeZeroPointUint8NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeZeroPointPacked4NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeZeroPointPacked2NEON((*uint8)(q), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeZeroPointInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeZeroPointUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeZeroPointPacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeZeroPointInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeZeroPointUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeZeroPointPacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeZeroPoint")
@@ -173,11 +209,23 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		QuantizeMinvalUint8NEON((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked4NEON((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked2NEON((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
 		QuantizeMinvalInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		QuantizeMinvalUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		QuantizeMinvalPacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		QuantizeMinvalPacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		QuantizeMinvalInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
@@ -185,12 +233,18 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		QuantizeMinvalUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		QuantizeMinvalPacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		QuantizeMinvalPacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int, ahead int) {
+func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeInt8NEON((*float32)(y), (*int8)(q), scale, groups, length, ahead)
@@ -198,11 +252,23 @@ func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsaf
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeUint8NEON((*float32)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizePacked4NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizePacked2NEON((*float32)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeInt8F16NEON((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeUint8F16NEON((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizePacked4F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizePacked2F16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeInt8BF16NEON((*uint16)(y), (*int8)(q), scale, groups, length, ahead)
@@ -210,12 +276,18 @@ func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsaf
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizePacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizePacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, sign, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int, ahead int) {
+func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeZeroPointInt8NEON((*float32)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
@@ -223,11 +295,23 @@ func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeZeroPointUint8NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeZeroPointPacked4NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeZeroPointPacked2NEON((*float32)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeZeroPointInt8F16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeZeroPointUint8F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked4F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeZeroPointPacked2F16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeZeroPointInt8BF16NEON((*uint16)(y), (*int8)(q), scale, zeroPoint, groups, length, ahead)
@@ -235,12 +319,18 @@ func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeZeroPointUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeZeroPointPacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, zeroPoint, sign, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int, ahead int) {
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
 		DequantizeMinvalInt8NEON((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
@@ -248,17 +338,35 @@ func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
 		DequantizeMinvalUint8NEON((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked4NEON((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked2NEON((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
 		DequantizeMinvalInt8F16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
 		DequantizeMinvalUint8F16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
 		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
+		DequantizeMinvalPacked4F16NEON((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
+		DequantizeMinvalPacked2F16NEON((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
 	case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
 		DequantizeMinvalInt8BF16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
 		return
 	case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
 		DequantizeMinvalUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
+		DequantizeMinvalPacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
+		DequantizeMinvalPacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
 		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
@@ -484,6 +592,33 @@ func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int,
 		return
 	}
 	panic("asm: no such implementation of EncodeFp")
+}
+
+// Pack sets y to the low bits of x.
+func Pack(isa ISA, codeKind Code, y *uint8, x *uint8, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(NEON)<<16 | int(Packed4)<<0:
+		PackPacked4NEON(y, x, n, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0:
+		PackPacked2NEON(y, x, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of Pack")
+}
+
+// Unpack sets y to the codes x.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 {
+	case int(NEON)<<16 | int(Packed4)<<0:
+		UnpackPacked4NEON(y, x, sign, n, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0:
+		UnpackPacked2NEON(y, x, sign, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of Unpack")
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.

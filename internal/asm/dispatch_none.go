@@ -43,17 +43,17 @@ func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x u
 }
 
 // Dequantize sets y = q*scale.
-func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, groups int, length int, ahead int) {
+func Dequantize(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of Dequantize")
 }
 
 // DequantizeZeroPoint sets y = (q - zeroPoint)*scale.
-func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, groups int, length int, ahead int) {
+func DequantizeZeroPoint(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeZeroPoint")
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, least int32, groups int, length int, ahead int) {
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
@@ -99,6 +99,17 @@ func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead
 // largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows.
 func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
 	panic("asm: no such implementation of EncodeFp")
+}
+
+// Pack sets y to the low bits of x.
+func Pack(isa ISA, codeKind Code, y *uint8, x *uint8, n int, ahead int) {
+	panic("asm: no such implementation of Pack")
+}
+
+// Unpack sets y to the codes x.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead int) {
+	panic("asm: no such implementation of Unpack")
 }
 
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.

@@ -5305,21 +5305,27 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
-	MOVD $1, R16
-	LSL R5, R16, R16
+	MOVD $0, R17
+	ADD R5, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
 	MOVH R19, 48(RSP)
 	ADD $48, RSP, R16
 	MOVD R1, R17
+	ADD $7, R5, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R5
-	BLE copied9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied9:
+piece10:
 	ADD R5<<1, R0, R0
 	ADD R5>>3, R1, R1
 	ADD R5<<1, R2, R2
@@ -5428,22 +5434,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R5, piece10
+	TBZ $3, R5, piece11
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R5, piece11
+piece11:
+	TBZ $2, R5, piece12
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R5, piece12
+piece12:
+	TBZ $1, R5, piece13
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R5, piece13
+piece13:
+	TBZ $0, R5, piece14
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece13:
+piece14:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -5451,24 +5457,24 @@ piece13:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R5, piece14
+	TBZ $3, R5, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R5, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece15:
-	TBZ $1, R5, piece16
+	TBZ $2, R5, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $1, R5, piece17
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R5, piece17
+piece17:
+	TBZ $0, R5, piece18
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece17:
+piece18:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -5476,24 +5482,24 @@ piece17:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R5, piece18
+	TBZ $3, R5, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $2, R5, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece19:
-	TBZ $1, R5, piece20
+	TBZ $2, R5, piece20
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece20:
+	TBZ $1, R5, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $0, R5, piece21
+piece21:
+	TBZ $0, R5, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece21:
+piece22:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 160(RSP), F2
@@ -5582,37 +5588,43 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R5, piece22
+	TBZ $3, R5, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $2, R5, piece23
+piece23:
+	TBZ $2, R5, piece24
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece23:
-	TBZ $1, R5, piece24
+piece24:
+	TBZ $1, R5, piece25
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece24:
-	TBZ $0, R5, piece25
+piece25:
+	TBZ $0, R5, piece26
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece25:
-	MOVD $1, R16
-	LSL R5, R16, R16
+piece26:
+	MOVD $0, R17
+	ADD R5, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
 	MOVH R19, 48(RSP)
 	ADD $48, RSP, R16
 	MOVD R1, R17
+	ADD $7, R5, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece27
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece27:
+	TBZ $0, R20, piece28
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R5
-	BLE copied26
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied26:
+piece28:
 laneend:
 	RET
 grouprare:
@@ -6161,21 +6173,27 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
-	MOVD $1, R16
-	LSL R6, R16, R16
+	MOVD $0, R17
+	ADD R6, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
 	MOVH R19, 48(RSP)
 	ADD $48, RSP, R16
 	MOVD R1, R17
+	ADD $7, R6, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R6
-	BLE copied9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied9:
+piece10:
 	ADD R6<<1, R0, R0
 	ADD R6>>3, R1, R1
 	ADD R6<<1, R2, R2
@@ -6306,22 +6324,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece10
+	TBZ $3, R6, piece11
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R6, piece11
+piece11:
+	TBZ $2, R6, piece12
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R6, piece12
+piece12:
+	TBZ $1, R6, piece13
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R6, piece13
+piece13:
+	TBZ $0, R6, piece14
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece13:
+piece14:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -6329,24 +6347,24 @@ piece13:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R6, piece14
+	TBZ $3, R6, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R6, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece15:
-	TBZ $1, R6, piece16
+	TBZ $2, R6, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $1, R6, piece17
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R6, piece17
+piece17:
+	TBZ $0, R6, piece18
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece17:
+piece18:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -6354,24 +6372,24 @@ piece17:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R6, piece18
+	TBZ $3, R6, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $2, R6, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece19:
-	TBZ $1, R6, piece20
+	TBZ $2, R6, piece20
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece20:
+	TBZ $1, R6, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $0, R6, piece21
+piece21:
+	TBZ $0, R6, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece21:
+piece22:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -6379,24 +6397,24 @@ piece21:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R6, piece22
+	TBZ $3, R6, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $2, R6, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece23:
-	TBZ $1, R6, piece24
+	TBZ $2, R6, piece24
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece24:
+	TBZ $1, R6, piece25
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $0, R6, piece25
+piece25:
+	TBZ $0, R6, piece26
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece25:
+piece26:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 160(RSP), F2
@@ -6505,37 +6523,43 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece26
+	TBZ $3, R6, piece27
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $2, R6, piece27
+piece27:
+	TBZ $2, R6, piece28
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $1, R6, piece28
+piece28:
+	TBZ $1, R6, piece29
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece28:
-	TBZ $0, R6, piece29
+piece29:
+	TBZ $0, R6, piece30
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece29:
-	MOVD $1, R16
-	LSL R6, R16, R16
+piece30:
+	MOVD $0, R17
+	ADD R6, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
 	MOVH R19, 48(RSP)
 	ADD $48, RSP, R16
 	MOVD R1, R17
+	ADD $7, R6, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece31
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece31:
+	TBZ $0, R20, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R6
-	BLE copied30
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied30:
+piece32:
 laneend:
 	RET
 grouprare:
@@ -7138,21 +7162,27 @@ piece7:
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece8:
-	MOVD $1, R16
-	LSL R6, R16, R16
+	MOVD $0, R17
+	ADD R6, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
 	MOVH R19, 48(RSP)
 	ADD $48, RSP, R16
 	MOVD R1, R17
+	ADD $7, R6, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R6
-	BLE copied9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied9:
+piece10:
 	ADD R6<<1, R0, R0
 	ADD R6>>3, R1, R1
 	ADD R6<<1, R2, R2
@@ -7275,22 +7305,22 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R2, R16
 	ADD $64, RSP, R17
-	TBZ $3, R6, piece10
+	TBZ $3, R6, piece11
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $2, R6, piece11
+piece11:
+	TBZ $2, R6, piece12
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $1, R6, piece12
+piece12:
+	TBZ $1, R6, piece13
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece12:
-	TBZ $0, R6, piece13
+piece13:
+	TBZ $0, R6, piece14
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece13:
+piece14:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -7298,24 +7328,24 @@ piece13:
 	FMOVQ F31, 144(RSP)
 	MOVD R3, R16
 	ADD $96, RSP, R17
-	TBZ $3, R6, piece14
+	TBZ $3, R6, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $2, R6, piece15
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece15:
-	TBZ $1, R6, piece16
+	TBZ $2, R6, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $1, R6, piece17
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R6, piece17
+piece17:
+	TBZ $0, R6, piece18
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece17:
+piece18:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -7323,24 +7353,24 @@ piece17:
 	FMOVQ F31, 208(RSP)
 	MOVD R4, R16
 	ADD $160, RSP, R17
-	TBZ $3, R6, piece18
+	TBZ $3, R6, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $2, R6, piece19
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece19:
-	TBZ $1, R6, piece20
+	TBZ $2, R6, piece20
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece20:
+	TBZ $1, R6, piece21
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $0, R6, piece21
+piece21:
+	TBZ $0, R6, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece21:
+piece22:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 224(RSP)
 	FMOVQ F31, 240(RSP)
@@ -7348,24 +7378,24 @@ piece21:
 	FMOVQ F31, 272(RSP)
 	MOVD R5, R16
 	ADD $224, RSP, R17
-	TBZ $3, R6, piece22
+	TBZ $3, R6, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece22:
-	TBZ $2, R6, piece23
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece23:
-	TBZ $1, R6, piece24
+	TBZ $2, R6, piece24
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece24:
+	TBZ $1, R6, piece25
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece24:
-	TBZ $0, R6, piece25
+piece25:
+	TBZ $0, R6, piece26
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece25:
+piece26:
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 224(RSP), F2
@@ -7466,37 +7496,43 @@ lanetailnarrow:
 lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R6, piece26
+	TBZ $3, R6, piece27
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
-piece26:
-	TBZ $2, R6, piece27
+piece27:
+	TBZ $2, R6, piece28
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece27:
-	TBZ $1, R6, piece28
+piece28:
+	TBZ $1, R6, piece29
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece28:
-	TBZ $0, R6, piece29
+piece29:
+	TBZ $0, R6, piece30
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
-piece29:
-	MOVD $1, R16
-	LSL R6, R16, R16
+piece30:
+	MOVD $0, R17
+	ADD R6, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
 	SUB $1, R16, R16
 	MOVHU 48(RSP), R19
 	AND R16, R19, R19
 	MOVH R19, 48(RSP)
 	ADD $48, RSP, R16
 	MOVD R1, R17
+	ADD $7, R6, R20
+	MOVD $0, R19
+	ADD R20>>3, R19, R20
+	TBZ $1, R20, piece31
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece31:
+	TBZ $0, R20, piece32
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
-	CMP $8, R6
-	BLE copied30
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-copied30:
+piece32:
 laneend:
 	RET
 grouprare:

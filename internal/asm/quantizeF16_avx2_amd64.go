@@ -63,3 +63,63 @@ func QuantizeZeroPointUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *f
 //
 //go:noescape
 func QuantizeMinvalUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizePacked4F16AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizePacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizeZeroPointPacked4F16AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeZeroPointPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizeMinvalPacked4F16AVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeMinvalPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizePacked2F16AVX2 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizePacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizeZeroPointPacked2F16AVX2 sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeZeroPointPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizeMinvalPacked2F16AVX2 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeMinvalPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)

@@ -7160,6 +7160,7810 @@ lanetailrarenarrow:
 	VMOVUPS   Y0, (SP)
 	JMP       lanetailback
 
+// func QuantizePacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizePacked4F16AVX2(SB), $336-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x80008000, 0xf0f0f0f, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS least+32(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+36(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y11
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+groupback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    16(SP), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+grouptailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	JCC  even6
+	ANDB $0x0f, (SP)(AX*1)
+
+even6:
+	TESTQ $0x00000010, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000008, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000004, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000002, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000001, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece11:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y4, Y3, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPAND        Y0, Y3, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
+
+laneback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece21:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000008, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000004, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000002, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000001, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece26:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y1
+	VMOVUPS      240(SP), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y5, Y3, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPAND        Y0, Y3, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
+
+lanetailback:
+	MOVQ R8, AX
+	SHRQ $0x01, AX
+	JCC  even27
+	ANDB $0x0f, (SP)(AX*1)
+
+even27:
+	TESTQ $0x00000010, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000008, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000004, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece30:
+	TESTQ $0x00000002, R8
+	JEQ   piece31
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000001, R8
+	JEQ   piece32
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece32:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS 16(SP), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 32(SP), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 48(SP), Y5
+	VDIVPS    Y10, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 64(SP), Y6
+	VDIVPS    Y10, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y0, Y1, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VMOVUPS      96(DX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS 16(SP), Y0
+	VMOVUPS   80(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 32(SP), Y1
+	VMOVUPS   112(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 48(SP), Y5
+	VMOVUPS   144(SP), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 64(SP), Y6
+	VMOVUPS   176(SP), Y7
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          lanetailback
+
+// func QuantizeZeroPointPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked4F16AVX2(SB), $464-72
+	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
+	// per group: Y13 scale, Y12 recip, Y11 Narrow16
+	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         zeroPoint+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y12, Y2, Y3
+	VFNMADD231PS Y13, Y3, Y2
+	VFMADD231PS  Y12, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y12, Y2, Y4
+	VFNMADD231PS Y13, Y4, Y2
+	VFMADD231PS  Y12, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+groupback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    16(SP), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+grouptailback:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	JCC  even6
+	ANDB $0x0f, (SP)(AX*1)
+
+even6:
+	TESTQ $0x00000010, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000008, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000004, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000002, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000001, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece11:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS 4(R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y9, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y12, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y12, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPMAXSB      Y15, Y3, Y3
+	VPMINSB      Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPAND        Y0, Y3, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (DI)
+
+laneback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece21:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000008, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000004, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000002, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000001, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece26:
+	XORL  AX, AX
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000008, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000004, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000002, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+
+piece30:
+	TESTQ $0x00000001, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 336(SP)(AX*1)
+
+piece31:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VMOVUPS      336(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y1
+	VMOVUPS      240(SP), Y2
+	VMOVUPS      368(SP), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VMOVUPS      400(SP), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VMOVUPS      432(SP), Y9
+	VMULPS       Y2, Y0, Y10
+	VFNMADD231PS Y1, Y10, Y0
+	VFMADD231PS  Y2, Y0, Y10
+	VCVTPS2DQ    Y10, Y10
+
+lanetailnarrow:
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VPACKSSDW    Y10, Y8, Y8
+	VPACKSSDW    Y9, Y7, Y7
+	VPADDSW      Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y8, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y7, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPMAXSB      Y15, Y3, Y3
+	VPMINSB      Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VPAND        Y0, Y3, Y2
+	VPMADDUBSW   Y1, Y2, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SP)
+
+lanetailback:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	JCC  even32
+	ANDB $0x0f, (SP)(AX*1)
+
+even32:
+	TESTQ $0x00000010, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000008, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000004, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece35:
+	TESTQ $0x00000002, R9
+	JEQ   piece36
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece36:
+	TESTQ $0x00000001, R9
+	JEQ   piece37
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece37:
+laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y12, Y2, Y3
+	VFNMADD231PS Y13, Y3, Y2
+	VFMADD231PS  Y12, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y12, Y2, Y4
+	VFNMADD231PS Y13, Y4, Y2
+	VFMADD231PS  Y12, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    32(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y6
+	VDIVPS       Y13, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS 4(R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y9, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y12, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y12, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y5
+	VCVTDQ2PS    Y5, Y5
+	VSUBPS       Y3, Y5, Y6
+	VMINPS       Y1, Y6, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y7
+	VMAXPS       Y7, Y4, Y7
+	VMINPS       Y7, Y6, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y3
+	VBROADCASTSS 4(R8), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VMAXPS       Y3, Y2, Y3
+	VSUBPS       Y4, Y5, Y5
+	VMINPS       Y3, Y5, Y3
+	VADDPS       Y4, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VANDPS       Y3, Y1, Y1
+	VCVTPH2PS    48(SI), Y3
+	VDIVPS       Y12, Y3, Y3
+	VROUNDPS     $0x08, Y3, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y5, Y6
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(R8), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(R8), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    48(SI), Y2
+	VMOVUPS      96(DX), Y5
+	VMOVUPS      96(R8), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    32(SP), Y1
+	VMOVUPS      112(SP), Y2
+	VMOVUPS      368(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    48(SP), Y2
+	VMOVUPS      144(SP), Y5
+	VMOVUPS      400(SP), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y7
+	VMAXPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y4, Y7
+	VMINPS       Y5, Y7, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VMOVUPS      176(SP), Y6
+	VMOVUPS      432(SP), Y7
+	VDIVPS       Y6, Y5, Y5
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y5, Y6
+	VSUBPS       Y7, Y3, Y3
+	VMAXPS       Y6, Y3, Y6
+	VSUBPS       Y7, Y4, Y4
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+
+lanetailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y5, Y2, Y2
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          lanetailback
+
+// func QuantizeMinvalPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
+TEXT ·QuantizeMinvalPacked4F16AVX2(SB), $464-72
+	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: minval, 0x80008000, table, 0xf0f0f0f, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y14
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y14, Y14, Y1
+	VPERMD       Y1, Y0, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y11
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+groupback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    16(SP), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+grouptailback:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	JCC  even6
+	ANDB $0x0f, (SP)(AX*1)
+
+even6:
+	TESTQ $0x00000010, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000008, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000004, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000002, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	TESTQ $0x00000001, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece11:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS 4(R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS 4(R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y2, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTPH2PS    48(SI), Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      96(R8), Y6
+	VSUBPS       Y6, Y1, Y1
+	VMULPS       Y4, Y1, Y6
+	VFNMADD231PS Y2, Y6, Y1
+	VFMADD231PS  Y4, Y1, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+
+laneback:
+	ADDQ $+16, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000008, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000004, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000002, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece15:
+	TESTQ $0x00000001, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece16:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000008, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000004, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000002, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece20:
+	TESTQ $0x00000001, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece21:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000008, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000004, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000002, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece25:
+	TESTQ $0x00000001, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece26:
+	XORL  AX, AX
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000008, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000004, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000002, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+
+piece30:
+	TESTQ $0x00000001, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 336(SP)(AX*1)
+
+piece31:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VMOVUPS      336(SP), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y1
+	VMOVUPS      240(SP), Y2
+	VMOVUPS      368(SP), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VMOVUPS      400(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VMOVUPS      432(SP), Y6
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+
+lanetailback:
+	MOVQ R9, AX
+	SHRQ $0x01, AX
+	JCC  even32
+	ANDB $0x0f, (SP)(AX*1)
+
+even32:
+	TESTQ $0x00000010, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000008, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000004, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece35:
+	TESTQ $0x00000002, R9
+	JEQ   piece36
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece36:
+	TESTQ $0x00000001, R9
+	JEQ   piece37
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece37:
+laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VBROADCASTSS (R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS    16(SP), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    32(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y5
+	VBROADCASTSS (R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y6
+	VBROADCASTSS (R8), Y7
+	VSUBPS       Y7, Y6, Y6
+	VDIVPS       Y10, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y3, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS 4(R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS 4(R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+16, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VBROADCASTSS 4(R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(R8), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(R8), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(R8), Y7
+	VSUBPS       Y7, Y5, Y5
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS 16(SP), Y0
+	VMOVUPS   80(SP), Y1
+	VMOVUPS   336(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VSUBPS    Y2, Y2, Y3
+	VMAXPS    Y1, Y3, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 32(SP), Y1
+	VMOVUPS   112(SP), Y5
+	VMOVUPS   368(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 48(SP), Y5
+	VMOVUPS   144(SP), Y6
+	VMOVUPS   400(SP), Y7
+	VSUBPS    Y7, Y5, Y5
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y3, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 64(SP), Y6
+	VMOVUPS   176(SP), Y7
+	VMOVUPS   432(SP), Y8
+	VSUBPS    Y8, Y6, Y6
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y3, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y2, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
+	JMP          lanetailback
+
+// func QuantizePacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
+TEXT ·QuantizePacked2F16AVX2(SB), $336-64
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 least, Y12 most, Y0 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8, Y14 table
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x80008000, 0x3030303, 0x4010401, 0x100001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS least+32(FP), Y15
+	VPACKSSDW    Y15, Y15, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y14
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y13
+	VBROADCASTSS most+36(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y14, Y11
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	MOVQ         R10, R8
+	CMPQ         R8, $+32
+	JLT          grouptail
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+groupback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R8, R8
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece1
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    16(SP), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y3, Y1, Y2
+	VPCMPEQW     Y0, Y2, Y2
+	VPMOVMSKB    Y2, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+grouptailback:
+	MOVQ  (SP), AX
+	LEAQ  (R8)(R8*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	MOVQ R8, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R8*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	SUBQ  $+1, R9
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y4, Y3, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VPAND        Y0, Y3, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y2, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+laneback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y1
+	VMOVUPS      240(SP), Y2
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y5, Y3, Y1
+	VPCMPEQW     Y0, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y14, Y3
+	VPMAXSB      Y13, Y3, Y3
+	VPMINSB      Y11, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VPAND        Y0, Y3, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y2, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+lanetailback:
+	MOVQ  (SP), AX
+	LEAQ  (R8)(R8*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	TESTB $0x01, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS 16(SP), Y0
+	VDIVPS    Y10, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 32(SP), Y1
+	VDIVPS    Y10, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 48(SP), Y5
+	VDIVPS    Y10, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       grouptailrarenarrow
+	VCVTPH2PS 64(SP), Y6
+	VDIVPS    Y10, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y0
+	VMULPS       Y7, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y7, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTPH2PS    48(SI), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y2, Y1, Y3
+	VPCMPEQW     Y0, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPACKSSWB    Y2, Y1, Y1
+	VPERMD       Y1, Y14, Y1
+	VPMAXSB      Y13, Y1, Y1
+	VPMINSB      Y11, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y0, Y1, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VMOVUPS      96(DX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS 16(SP), Y0
+	VMOVUPS   80(SP), Y1
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VXORPS    Y3, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VSUBPS    Y3, Y2, Y2
+	VMAXPS    Y1, Y2, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y3, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R8, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 32(SP), Y1
+	VMOVUPS   112(SP), Y5
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y2, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y3, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R8, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 48(SP), Y5
+	VMOVUPS   144(SP), Y6
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y2, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y3, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R8, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 64(SP), Y6
+	VMOVUPS   176(SP), Y7
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y2, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y3, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          lanetailback
+
+// func QuantizeZeroPointPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
+TEXT ·QuantizeZeroPointPacked2F16AVX2(SB), $464-72
+	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
+	// per call: Y0 Narrow16, Y15 NarrowS8, Y0 Narrow16, Y14 NarrowS8
+	// per group: Y13 scale, Y12 recip, Y11 Narrow16
+	// loaded at each use: least, most, zeroPoint, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         zeroPoint+32(FP), R8
+	VBROADCASTSS least+40(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y15
+	VBROADCASTSS most+44(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y14
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y11
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y12, Y2, Y3
+	VFNMADD231PS Y13, Y3, Y2
+	VFMADD231PS  Y12, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y12, Y2, Y4
+	VFNMADD231PS Y13, Y4, Y2
+	VFMADD231PS  Y12, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+groupback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    16(SP), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y12, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y12, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+grouptailback:
+	MOVQ  (SP), AX
+	LEAQ  (R9)(R9*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	MOVQ R9, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS 4(R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y9, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y12, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y12, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R8), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPACKSSDW    Y8, Y6, Y6
+	VPACKSSDW    Y7, Y5, Y5
+	VPADDSW      Y5, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y6, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPMAXSB      Y15, Y3, Y3
+	VPMINSB      Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VPAND        Y0, Y3, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y2, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+laneback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 336(SP)(AX*1)
+
+piece30:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VMOVUPS      336(SP), Y3
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y1
+	VMOVUPS      240(SP), Y2
+	VMOVUPS      368(SP), Y5
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VMOVUPS      400(SP), Y7
+	VMULPS       Y2, Y0, Y8
+	VFNMADD231PS Y1, Y8, Y0
+	VFMADD231PS  Y2, Y0, Y8
+	VCVTPS2DQ    Y8, Y8
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VMOVUPS      432(SP), Y9
+	VMULPS       Y2, Y0, Y10
+	VFNMADD231PS Y1, Y10, Y0
+	VFMADD231PS  Y2, Y0, Y10
+	VCVTPS2DQ    Y10, Y10
+
+lanetailnarrow:
+	VPACKSSDW    Y6, Y4, Y4
+	VPACKSSDW    Y5, Y3, Y3
+	VPADDSW      Y3, Y4, Y3
+	VPACKSSDW    Y10, Y8, Y8
+	VPACKSSDW    Y9, Y7, Y7
+	VPADDSW      Y7, Y8, Y7
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VPMINSW      Y8, Y4, Y4
+	VPCMPEQW     Y0, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y7, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPMAXSB      Y15, Y3, Y3
+	VPMINSB      Y14, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2
+	VPAND        Y0, Y3, Y4
+	VPMADDUBSW   Y1, Y4, Y4
+	VPMADDWD     Y2, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+lanetailback:
+	MOVQ  (SP), AX
+	LEAQ  (R9)(R9*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece35:
+laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y12, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y12, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y11, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y12, Y2, Y3
+	VFNMADD231PS Y13, Y3, Y2
+	VFMADD231PS  Y12, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y12, Y2, Y4
+	VFNMADD231PS Y13, Y4, Y2
+	VFMADD231PS  Y12, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y11, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS    16(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    32(SP), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y5
+	VDIVPS       Y13, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y6
+	VDIVPS       Y13, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y2, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS (R8), Y1
+	VPACKSSDW    Y1, Y0, Y9
+	VBROADCASTSS 4(R8), Y0
+	VBROADCASTSS 4(R8), Y1
+	VPACKSSDW    Y1, Y0, Y8
+	VCVTPH2PS    (SI), Y0
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y9, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VMULPS       Y10, Y2, Y3
+	VFNMADD231PS Y12, Y3, Y2
+	VFMADD231PS  Y10, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VMULPS       Y10, Y2, Y4
+	VFNMADD231PS Y12, Y4, Y2
+	VFMADD231PS  Y10, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y8, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y15, Y0, Y0
+	VPMINSB      Y14, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R8), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y5
+	VCVTDQ2PS    Y5, Y5
+	VSUBPS       Y3, Y5, Y6
+	VMINPS       Y1, Y6, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VDIVPS       Y13, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y7
+	VMAXPS       Y7, Y4, Y7
+	VMINPS       Y7, Y6, Y7
+	VADDPS       Y3, Y7, Y7
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VDIVPS       Y12, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y3
+	VBROADCASTSS 4(R8), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VMAXPS       Y3, Y2, Y3
+	VSUBPS       Y4, Y5, Y5
+	VMINPS       Y3, Y5, Y3
+	VADDPS       Y4, Y3, Y3
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VANDPS       Y3, Y1, Y1
+	VCVTPH2PS    48(SI), Y3
+	VDIVPS       Y12, Y3, Y3
+	VROUNDPS     $0x08, Y3, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y5, Y6
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y3, Y3, Y3
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(R8), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(R8), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    48(SI), Y2
+	VMOVUPS      96(DX), Y5
+	VMOVUPS      96(R8), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      336(SP), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS most+44(FP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    32(SP), Y1
+	VMOVUPS      112(SP), Y2
+	VMOVUPS      368(SP), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    48(SP), Y2
+	VMOVUPS      144(SP), Y5
+	VMOVUPS      400(SP), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y7
+	VMAXPS       Y5, Y7, Y5
+	VSUBPS       Y6, Y4, Y7
+	VMINPS       Y5, Y7, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	CMPQ         R9, $+25
+	JLT          lanetailrarenarrow
+	VCVTPH2PS    64(SP), Y5
+	VMOVUPS      176(SP), Y6
+	VMOVUPS      432(SP), Y7
+	VDIVPS       Y6, Y5, Y5
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x08, Y5, Y6
+	VSUBPS       Y7, Y3, Y3
+	VMAXPS       Y6, Y3, Y6
+	VSUBPS       Y7, Y4, Y4
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+
+lanetailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y5, Y2, Y2
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          lanetailback
+
+// func QuantizeMinvalPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, BMI2, F16C, FMA3, MMX+
+TEXT ·QuantizeMinvalPacked2F16AVX2(SB), $464-72
+	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
+	// per call: Y15 least, Y12 most, Y14 Narrow16, Y13 NarrowS8, Y0 Narrow16, Y11 NarrowS8
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: minval, 0x80008000, table, 0x3030303, 0x4010401, 0x100001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	MOVQ         minval+32(FP), R8
+	VBROADCASTSS least+40(FP), Y15
+	VPACKSSDW    Y15, Y15, Y14
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VPACKSSWB    Y14, Y14, Y1
+	VPERMD       Y1, Y0, Y13
+	VBROADCASTSS most+44(FP), Y12
+	VPACKSSDW    Y12, Y12, Y0
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y11
+	MOVQ         groups+48(FP), R10
+	MOVQ         length+56(FP), R11
+	CMPQ         R11, $+1
+	JEQ          lanes
+	CMPQ         R11, $+16
+	JEQ          short2
+
+groups:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
+	MOVQ         R11, R9
+	CMPQ         R9, $+32
+	JLT          grouptail
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+groupback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+grouptail:
+	TESTQ R9, R9
+	JEQ   groupend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece1
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R9
+	JEQ   piece2
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R9
+	JEQ   piece3
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R9
+	JEQ   piece4
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R9
+	JEQ   piece5
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece5:
+	VCVTPH2PS    16(SP), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	CMPQ         R9, $+9
+	JLT          grouptailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	CMPQ         R9, $+17
+	JLT          grouptailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+25
+	JLT          grouptailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+
+grouptailnarrow:
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+grouptailback:
+	MOVQ  (SP), AX
+	LEAQ  (R9)(R9*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece6
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R9
+	JEQ   piece7
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R9
+	JEQ   piece8
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R9
+	JEQ   piece9
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R9
+	JEQ   piece10
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	MOVQ R9, AX
+	SHRQ $0x02, AX
+	ADDQ AX, DI
+	LEAQ (SI)(R9*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+	SUBQ  $+1, R10
+	TESTQ R10, R10
+	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R10, $+2
+	JLT  short2end
+	MOVQ ahead+64(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS 4(R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS 4(R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R10, R10
+	JNE   groups
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R10, R9
+	CMPQ R9, $+32
+	JLT  lanetail
+
+laneloop:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (R8), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R8), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VMOVUPS      64(R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       Y4, Y1, Y5
+	VFNMADD231PS Y2, Y5, Y1
+	VFMADD231PS  Y4, Y1, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTPH2PS    48(SI), Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      96(R8), Y6
+	VSUBPS       Y6, Y1, Y1
+	VMULPS       Y4, Y1, Y6
+	VFNMADD231PS Y2, Y6, Y1
+	VFMADD231PS  Y4, Y1, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+
+laneback:
+	ADDQ $+8, DI
+	ADDQ $+64, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	ADDQ $+128, R8
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R9, R9
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 16(SP)
+	MOVQ  AX, 24(SP)
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece11
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R9
+	JEQ   piece12
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 24(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R9
+	JEQ   piece13
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 16(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R9
+	JEQ   piece14
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 16(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R9
+	JEQ   piece15
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 16(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece16
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R9
+	JEQ   piece17
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R9
+	JEQ   piece18
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R9
+	JEQ   piece19
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R9
+	JEQ   piece20
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece21
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R9
+	JEQ   piece22
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R9
+	JEQ   piece23
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R9
+	JEQ   piece24
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R9
+	JEQ   piece25
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	XORL  AX, AX
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	MOVQ  AX, 416(SP)
+	MOVQ  AX, 424(SP)
+	MOVQ  AX, 432(SP)
+	MOVQ  AX, 440(SP)
+	MOVQ  AX, 448(SP)
+	MOVQ  AX, 456(SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece26
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+	MOVQ  32(R8)(AX*1), CX
+	MOVQ  CX, 368(SP)(AX*1)
+	MOVQ  40(R8)(AX*1), CX
+	MOVQ  CX, 376(SP)(AX*1)
+	MOVQ  48(R8)(AX*1), CX
+	MOVQ  CX, 384(SP)(AX*1)
+	MOVQ  56(R8)(AX*1), CX
+	MOVQ  CX, 392(SP)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R9
+	JEQ   piece27
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+	MOVQ  16(R8)(AX*1), CX
+	MOVQ  CX, 352(SP)(AX*1)
+	MOVQ  24(R8)(AX*1), CX
+	MOVQ  CX, 360(SP)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R9
+	JEQ   piece28
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  8(R8)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R9
+	JEQ   piece29
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (R8)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R9
+	JEQ   piece30
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (R8)(AX*1), CX
+	MOVL  CX, 336(SP)(AX*1)
+
+piece30:
+	VCVTPH2PS    16(SP), Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VMOVUPS      336(SP), Y3
+	VSUBPS       Y3, Y0, Y0
+	VMULPS       Y2, Y0, Y3
+	VFNMADD231PS Y1, Y3, Y0
+	VFMADD231PS  Y2, Y0, Y3
+	VCVTPS2DQ    Y3, Y3
+	CMPQ         R9, $+9
+	JLT          lanetailnarrow
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      112(SP), Y1
+	VMOVUPS      240(SP), Y2
+	VMOVUPS      368(SP), Y4
+	VSUBPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y4
+	VFNMADD231PS Y1, Y4, Y0
+	VFMADD231PS  Y2, Y0, Y4
+	VCVTPS2DQ    Y4, Y4
+	CMPQ         R9, $+17
+	JLT          lanetailnarrow
+	VCVTPH2PS    48(SP), Y0
+	VMOVUPS      144(SP), Y1
+	VMOVUPS      272(SP), Y2
+	VMOVUPS      400(SP), Y5
+	VSUBPS       Y5, Y0, Y0
+	VMULPS       Y2, Y0, Y5
+	VFNMADD231PS Y1, Y5, Y0
+	VFMADD231PS  Y2, Y0, Y5
+	VCVTPS2DQ    Y5, Y5
+	CMPQ         R9, $+25
+	JLT          lanetailnarrow
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      176(SP), Y1
+	VMOVUPS      304(SP), Y2
+	VMOVUPS      432(SP), Y6
+	VSUBPS       Y6, Y0, Y0
+	VMULPS       Y2, Y0, Y6
+	VFNMADD231PS Y1, Y6, Y0
+	VFMADD231PS  Y2, Y0, Y6
+	VCVTPS2DQ    Y6, Y6
+
+lanetailnarrow:
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VPADDSW      Y14, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPMINSW      Y5, Y3, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+
+lanetailback:
+	MOVQ  (SP), AX
+	LEAQ  (R9)(R9*1), CX
+	BZHIQ CX, AX, AX
+	MOVQ  AX, (SP)
+	TESTQ $0x00000010, R9
+	JEQ   piece31
+	MOVQ  R9, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece31:
+	TESTQ $0x00000008, R9
+	JEQ   piece32
+	MOVQ  R9, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece32:
+	TESTQ $0x00000004, R9
+	JEQ   piece33
+	MOVQ  R9, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece33:
+	TESTQ $0x00000002, R9
+	JEQ   piece34
+	MOVQ  R9, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece34:
+	TESTQ $0x00000001, R9
+	JEQ   piece35
+	MOVQ  R9, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece35:
+laneend:
+	TESTB $0x01, ahead+64(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0   (SI)(CX*1)
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS (R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y9, Y2, Y3
+	VFNMADD231PS Y10, Y3, Y2
+	VFMADD231PS  Y9, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS (R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y9, Y2, Y4
+	VFNMADD231PS Y10, Y4, Y2
+	VFMADD231PS  Y9, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          grouptail
+
+grouprare:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VBROADCASTSS (R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VCVTPH2PS    16(SP), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	CMPQ         R9, $+9
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    32(SP), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	CMPQ         R9, $+17
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    48(SP), Y5
+	VBROADCASTSS (R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y10, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	CMPQ         R9, $+25
+	JLT          grouptailrarenarrow
+	VCVTPH2PS    64(SP), Y6
+	VBROADCASTSS (R8), Y7
+	VSUBPS       Y7, Y6, Y6
+	VDIVPS       Y10, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y7
+	VMAXPS       Y7, Y3, Y7
+	VMINPS       Y7, Y4, Y7
+	VADDPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y6, Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VANDPS       Y7, Y6, Y6
+
+grouptailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          grouptailback
+
+short2stream:
+	PREFETCHT0   (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTPH2PS    16(SI), Y0
+	VBROADCASTSS (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPADDSW      Y14, Y1, Y0
+	VCVTPH2PS    32(SI), Y2
+	VBROADCASTSS 4(R8), Y3
+	VSUBPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y3
+	VFNMADD231PS Y9, Y3, Y2
+	VFMADD231PS  Y7, Y2, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTPH2PS    48(SI), Y2
+	VBROADCASTSS 4(R8), Y4
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y7, Y2, Y4
+	VFNMADD231PS Y9, Y4, Y2
+	VFMADD231PS  Y7, Y2, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y4, Y3, Y3
+	VPADDSW      Y14, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VPMINSW      Y3, Y1, Y1
+	VPCMPEQW     Y4, Y1, Y1
+	VPMOVMSKB    Y1, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPMINSB      Y11, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+8, DI
+	ADDQ         $+64, SI
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VCVTPH2PS    (SI), Y0
+	VBROADCASTSS (R8), Y1
+	VSUBPS       Y1, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VBROADCASTSS (R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y10, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VBROADCASTSS 4(R8), Y5
+	VSUBPS       Y5, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VBROADCASTSS 4(R8), Y6
+	VSUBPS       Y6, Y5, Y5
+	VDIVPS       Y9, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          short2back
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VSUBPS       Y2, Y2, Y3
+	VMAXPS       Y1, Y3, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VMOVUPS      32(DX), Y5
+	VMOVUPS      32(R8), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(SI), Y1
+	VMOVUPS      64(DX), Y5
+	VMOVUPS      64(R8), Y6
+	VSUBPS       Y6, Y1, Y1
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(SI), Y5
+	VMOVUPS      96(DX), Y6
+	VMOVUPS      96(R8), Y7
+	VSUBPS       Y7, Y5, Y5
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y3, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VMOVUPS      constantsAVX2<>+0(SB), Y2
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS 16(SP), Y0
+	VMOVUPS   80(SP), Y1
+	VMOVUPS   336(SP), Y2
+	VSUBPS    Y2, Y0, Y0
+	VDIVPS    Y1, Y0, Y0
+	VROUNDPS  $0x08, Y0, Y1
+	VCVTDQ2PS Y15, Y2
+	VSUBPS    Y2, Y2, Y3
+	VMAXPS    Y1, Y3, Y1
+	VCVTDQ2PS Y12, Y4
+	VSUBPS    Y2, Y4, Y4
+	VMINPS    Y1, Y4, Y1
+	VADDPS    Y2, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VANDPS    Y1, Y0, Y0
+	CMPQ      R9, $+9
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 32(SP), Y1
+	VMOVUPS   112(SP), Y5
+	VMOVUPS   368(SP), Y6
+	VSUBPS    Y6, Y1, Y1
+	VDIVPS    Y5, Y1, Y1
+	VROUNDPS  $0x08, Y1, Y5
+	VMAXPS    Y5, Y3, Y5
+	VMINPS    Y5, Y4, Y5
+	VADDPS    Y2, Y5, Y5
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VCVTPS2DQ Y5, Y5
+	VANDPS    Y5, Y1, Y1
+	CMPQ      R9, $+17
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 48(SP), Y5
+	VMOVUPS   144(SP), Y6
+	VMOVUPS   400(SP), Y7
+	VSUBPS    Y7, Y5, Y5
+	VDIVPS    Y6, Y5, Y5
+	VROUNDPS  $0x08, Y5, Y6
+	VMAXPS    Y6, Y3, Y6
+	VMINPS    Y6, Y4, Y6
+	VADDPS    Y2, Y6, Y6
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VANDPS    Y6, Y5, Y5
+	CMPQ      R9, $+25
+	JLT       lanetailrarenarrow
+	VCVTPH2PS 64(SP), Y6
+	VMOVUPS   176(SP), Y7
+	VMOVUPS   432(SP), Y8
+	VSUBPS    Y8, Y6, Y6
+	VDIVPS    Y7, Y6, Y6
+	VROUNDPS  $0x08, Y6, Y7
+	VMAXPS    Y7, Y3, Y7
+	VMINPS    Y7, Y4, Y7
+	VADDPS    Y2, Y7, Y7
+	VCMPPS    $0x07, Y6, Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VANDPS    Y7, Y6, Y6
+
+lanetailrarenarrow:
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y6, Y5, Y5
+	VMOVUPS      constantsAVX2<>+0(SB), Y1
+	VPACKSSWB    Y5, Y0, Y0
+	VPERMD       Y0, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VPAND        Y1, Y0, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPACKUSDW    Y4, Y4, Y4
+	VPERMQ       $0x08, Y4, Y4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (SP)
+	JMP          lanetailback
+
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
 DATA constantsAVX2<>+4(SB)/4, $0x00000004
 DATA constantsAVX2<>+8(SB)/4, $0x00000001
@@ -7169,4 +14973,9 @@ DATA constantsAVX2<>+20(SB)/4, $0x00000006
 DATA constantsAVX2<>+24(SB)/4, $0x00000003
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
 DATA constantsAVX2<>+32(SB)/4, $0x80008000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36
+DATA constantsAVX2<>+36(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+40(SB)/4, $0x10011001
+DATA constantsAVX2<>+44(SB)/4, $0x03030303
+DATA constantsAVX2<>+48(SB)/4, $0x04010401
+DATA constantsAVX2<>+52(SB)/4, $0x00100001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $56

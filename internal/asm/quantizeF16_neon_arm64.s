@@ -3971,3 +3971,4295 @@ lanetailrarenarrow:
 	WORD $0x6e2128c1 // sqxtun2 v1.16b, v6.8h
 	FMOVQ F1, 16(RSP)
 	B lanetailback
+
+// func QuantizePacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·QuantizePacked4F16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V10 recip
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
+	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
+	FMOVS most+36(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
+	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouprare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+groupback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R4
+	BLT grouptailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R4
+	BLT grouptailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouptailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+grouptailback:
+	MOVD $0, R17
+	ADD R4<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R20, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R20, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R20, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R4>>1, R0, R0
+	ADD R4<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F6
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+laneback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 160(RSP), F7
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VFMLS V6.S4, V8.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V8.S4
+	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
+	VFMLS V6.S4, V9.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+lanetailback:
+	MOVD $0, R17
+	ADD R4<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R20, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R20, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R20, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	FMOVQ 96(RSP), F7
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B lanetailback
+
+// func QuantizeZeroPointPacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·QuantizeZeroPointPacked4F16NEON(SB), NOSPLIT, $248-72
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD zeroPoint+32(FP), R4
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
+	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
+	FMOVS most+44(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
+	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouprare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+groupback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e680ca5 // sqadd v5.8h, v5.8h, v8.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouptailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+grouptailback:
+	MOVD $0, R17
+	ADD R5<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R5, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R20, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R20, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R20, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R5>>1, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F6
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
+	VFMLS V3.S4, V8.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F9
+	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
+	VFMLS V3.S4, V10.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
+	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS lanerare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+laneback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	MOVD R4, R16
+	ADD $192, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	FMOVQ 192(RSP), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	FMOVQ 208(RSP), F6
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F8
+	FMOVQ 160(RSP), F9
+	FMOVQ 224(RSP), F10
+	WORD $0x6e29dc6b // fmul v11.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V11.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V11.S4
+	WORD $0x4e21a963 // fcvtns v3.4s, v11.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F8
+	FMOVQ 176(RSP), F9
+	FMOVQ 240(RSP), F16
+	WORD $0x6e29dc51 // fmul v17.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V17.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V17.S4
+	WORD $0x4e21aa22 // fcvtns v2.4s, v17.4s
+lanetailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e614a0a // sqxtn2 v10.8h, v16.4s
+	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
+	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS lanetailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+lanetailback:
+	MOVD $0, R17
+	ADD R5<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R5, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece25
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece25:
+	TBZ $2, R20, piece26
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece26:
+	TBZ $1, R20, piece27
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece27:
+	TBZ $0, R20, piece28
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece28:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R4), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R4), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e218866 // frintn v6.4s, v3.4s
+	WORD $0x4ea7d488 // fsub v8.4s, v4.4s, v7.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea7d4a8 // fsub v8.4s, v5.4s, v7.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V3.B16, V3.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 240(RSP), F7
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B lanetailback
+
+// func QuantizeMinvalPacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·QuantizeMinvalPacked4F16NEON(SB), NOSPLIT, $248-72
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
+	// per group: V10 scale, V9 recip, V8 minval
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD minval+32(FP), R4
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e2149cd // sqxtn v13.8b, v14.8h
+	WORD $0x4e2149cd // sqxtn2 v13.16b, v14.8h
+	FMOVS most+44(FP), F12
+	VDUP V12.S[0], V12.S4
+	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
+	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
+	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
+	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouprare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+groupback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V7.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e6e0ca5 // sqadd v5.8h, v5.8h, v14.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouptailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+grouptailback:
+	MOVD $0, R17
+	ADD R5<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R5, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R20, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R20, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R20, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R5>>1, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F6
+	FMOVQ 32(R4), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+laneback:
+	ADD $8, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R5, piece10
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece10:
+	TBZ $1, R5, piece11
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece11:
+	TBZ $0, R5, piece12
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R5, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R5, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R5, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R5, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R5, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R5, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	MOVD R4, R16
+	ADD $192, RSP, R17
+	TBZ $3, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R5, piece22
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece22:
+	TBZ $1, R5, piece23
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece23:
+	TBZ $0, R5, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	FMOVQ 192(RSP), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	FMOVQ 208(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 160(RSP), F7
+	FMOVQ 224(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VFMLS V6.S4, V8.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V8.S4
+	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F7
+	FMOVQ 240(RSP), F9
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
+	VFMLS V6.S4, V9.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+lanetailback:
+	MOVD $0, R17
+	ADD R5<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $1, R5, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece25
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece25:
+	TBZ $2, R20, piece26
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece26:
+	TBZ $1, R20, piece27
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece27:
+	TBZ $0, R20, piece28
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece28:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F6
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F6
+	FMOVQ 32(R4), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F6
+	FMOVQ 48(R4), F7
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F6
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	FMOVQ 96(RSP), F7
+	FMOVQ 224(RSP), F8
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F7
+	FMOVQ 240(RSP), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $4, V1.B16, V0.B16
+	FMOVD F0, 16(RSP)
+	B lanetailback
+
+// func QuantizePacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·QuantizePacked2F16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V10 recip
+	// vector registers in use at once: 14
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
+	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
+	FMOVS most+36(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
+	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	MOVD R6, R4
+	CMP $16, R4
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouprare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+groupback:
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+grouptail:
+	CBZ R4, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R4
+	BLT grouptailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R4
+	BLT grouptailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouptailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+grouptailback:
+	MOVD $0, R17
+	ADD R4<<1, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVWU 16(RSP), R19
+	AND R16, R19, R19
+	MOVW R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece5
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece5:
+	TBZ $1, R20, piece6
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece6:
+	TBZ $0, R20, piece7
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece7:
+	ADD R4>>2, R0, R0
+	ADD R4<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	SUB $1, R5, R5
+	CBNZ R5, groups
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F6
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F6
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+laneback:
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece8
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece8:
+	TBZ $2, R4, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $1, R4, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $0, R4, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $2, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $1, R4, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $0, R4, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $2, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $1, R4, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $0, R4, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 160(RSP), F7
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VFMLS V6.S4, V8.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V8.S4
+	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F7
+	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
+	VFMLS V6.S4, V9.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+lanetailback:
+	MOVD $0, R17
+	ADD R4<<1, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVWU 16(RSP), R19
+	AND R16, R19, R19
+	MOVW R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	TBZ $1, R20, piece21
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece21:
+	TBZ $0, R20, piece22
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece22:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F6
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F6
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R4
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R4
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	FMOVQ 96(RSP), F7
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R4
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F7
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+	B lanetailback
+
+// func QuantizeZeroPointPacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·QuantizeZeroPointPacked2F16NEON(SB), NOSPLIT, $248-72
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 zeroPoint, R5 elements left, R6 groups left, R7 length
+	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
+	// per group: V11 scale, V10 recip, V9 zeroPoint, V8 Narrow16
+	// vector registers in use at once: 18
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD zeroPoint+32(FP), R4
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149e0 // sqxtn v0.4h, v15.4s
+	WORD $0x4e6149e0 // sqxtn2 v0.8h, v15.4s
+	WORD $0x0e21480e // sqxtn v14.8b, v0.8h
+	WORD $0x4e21480e // sqxtn2 v14.16b, v0.8h
+	FMOVS most+44(FP), F13
+	VDUP V13.S[0], V13.S4
+	WORD $0x0e6149a0 // sqxtn v0.4h, v13.4s
+	WORD $0x4e6149a0 // sqxtn2 v0.8h, v13.4s
+	WORD $0x0e21480c // sqxtn v12.8b, v0.8h
+	WORD $0x4e21480c // sqxtn2 v12.16b, v0.8h
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V10.S4]
+	VLD1R (R4), [V9.S4]
+	WORD $0x0e614928 // sqxtn v8.4h, v9.4s
+	WORD $0x4e614928 // sqxtn2 v8.8h, v9.4s
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V5.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc06 // fmul v6.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e680c84 // sqadd v4.8h, v4.8h, v8.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouprare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+groupback:
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
+	VFMLS V11.S4, V2.S4, V1.S4
+	VFMLA V10.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
+	VFMLS V11.S4, V3.S4, V0.S4
+	VFMLA V10.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x6e2adca6 // fmul v6.4s, v5.4s, v10.4s
+	VFMLS V11.S4, V6.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e2adc87 // fmul v7.4s, v4.4s, v10.4s
+	VFMLS V11.S4, V7.S4, V4.S4
+	VFMLA V10.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e680c21 // sqadd v1.8h, v1.8h, v8.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e680ca5 // sqadd v5.8h, v5.8h, v8.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouptailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+grouptailback:
+	MOVD $0, R17
+	ADD R5<<1, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVWU 16(RSP), R19
+	AND R16, R19, R19
+	MOVW R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $3, R5, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece5
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece5:
+	TBZ $1, R20, piece6
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece6:
+	TBZ $0, R20, piece7
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece7:
+	ADD R5>>2, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F6
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F6
+	WORD $0x6e24dc48 // fmul v8.4s, v2.4s, v4.4s
+	VFMLS V3.S4, V8.S4, V2.S4
+	VFMLA V4.S4, V2.S4, V8.S4
+	WORD $0x4e21a902 // fcvtns v2.4s, v8.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F4
+	FMOVQ 48(R4), F9
+	WORD $0x6e24dc0a // fmul v10.4s, v0.4s, v4.4s
+	VFMLS V3.S4, V10.S4, V0.S4
+	VFMLA V4.S4, V0.S4, V10.S4
+	WORD $0x4e21a940 // fcvtns v0.4s, v10.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614926 // sqxtn2 v6.8h, v9.4s
+	WORD $0x4e660c42 // sqadd v2.8h, v2.8h, v6.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e2af508 // fmax v8.4s, v8.4s, v10.4s
+	WORD $0x4e28f4a5 // fmax v5.4s, v5.4s, v8.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS lanerare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+laneback:
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece8
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece8:
+	TBZ $2, R5, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $1, R5, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $0, R5, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $2, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $1, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $0, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $2, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $1, R5, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $0, R5, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	MOVD R4, R16
+	ADD $192, RSP, R17
+	TBZ $3, R5, piece20
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece20:
+	TBZ $2, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $1, R5, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $0, R5, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	FMOVQ 192(RSP), F4
+	WORD $0x6e23dc25 // fmul v5.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V5.S4
+	WORD $0x4e21a8a1 // fcvtns v1.4s, v5.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	FMOVQ 208(RSP), F6
+	WORD $0x6e23dc07 // fmul v7.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V7.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V7.S4
+	WORD $0x4e21a8e0 // fcvtns v0.4s, v7.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F8
+	FMOVQ 160(RSP), F9
+	FMOVQ 224(RSP), F10
+	WORD $0x6e29dc6b // fmul v11.4s, v3.4s, v9.4s
+	VFMLS V8.S4, V11.S4, V3.S4
+	VFMLA V9.S4, V3.S4, V11.S4
+	WORD $0x4e21a963 // fcvtns v3.4s, v11.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F8
+	FMOVQ 176(RSP), F9
+	FMOVQ 240(RSP), F16
+	WORD $0x6e29dc51 // fmul v17.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V17.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V17.S4
+	WORD $0x4e21aa22 // fcvtns v2.4s, v17.4s
+lanetailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e6148c4 // sqxtn2 v4.8h, v6.4s
+	WORD $0x4e640c21 // sqadd v1.8h, v1.8h, v4.8h
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x0e61494a // sqxtn v10.4h, v10.4s
+	WORD $0x4e614a0a // sqxtn2 v10.8h, v16.4s
+	WORD $0x4e6a0c63 // sqadd v3.8h, v3.8h, v10.8h
+	WORD $0x4e27f4a5 // fmax v5.4s, v5.4s, v7.4s
+	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
+	WORD $0x4e2bf4a5 // fmax v5.4s, v5.4s, v11.4s
+	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
+	FCMPS F5, F5
+	BVS lanetailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2e6421 // smax v1.16b, v1.16b, v14.16b
+	WORD $0x4e2c6c21 // smin v1.16b, v1.16b, v12.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+lanetailback:
+	MOVD $0, R17
+	ADD R5<<1, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVWU 16(RSP), R19
+	AND R16, R19, R19
+	MOVW R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $3, R5, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	TBZ $1, R20, piece25
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece25:
+	TBZ $0, R20, piece26
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece26:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2bfc21 // fdiv v1.4s, v1.4s, v11.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4e21d924 // scvtf v4.4s, v9.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	WORD $0x6e2bfcc6 // fdiv v6.4s, v6.4s, v11.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R4), F6
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218843 // frintn v3.4s, v2.4s
+	WORD $0x4ea6d487 // fsub v7.4s, v4.4s, v6.4s
+	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
+	WORD $0x4ea6d4a7 // fsub v7.4s, v5.4s, v6.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R4), F6
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e218803 // frintn v3.4s, v0.4s
+	WORD $0x4ea6d484 // fsub v4.4s, v4.4s, v6.4s
+	WORD $0x4e24f463 // fmax v3.4s, v3.4s, v4.4s
+	WORD $0x4ea6d4a5 // fsub v5.4s, v5.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VAND V3.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e4 // scvtf v4.4s, v15.4s
+	WORD $0x4ea3d485 // fsub v5.4s, v4.4s, v3.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x4e21d9a5 // scvtf v5.4s, v13.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F3
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4ea3d486 // fsub v6.4s, v4.4s, v3.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x4ea3d4a6 // fsub v6.4s, v5.4s, v3.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 224(RSP), F7
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e218866 // frintn v6.4s, v3.4s
+	WORD $0x4ea7d488 // fsub v8.4s, v4.4s, v7.4s
+	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4ea7d4a8 // fsub v8.4s, v5.4s, v7.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V3.B16, V3.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 240(RSP), F7
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea7d4a5 // fsub v5.4s, v5.4s, v7.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+	B lanetailback
+
+// func QuantizeMinvalPacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+TEXT ·QuantizeMinvalPacked2F16NEON(SB), NOSPLIT, $248-72
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 minval, R5 elements left, R6 groups left, R7 length
+	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
+	// per group: V10 scale, V9 recip, V8 minval
+	// vector registers in use at once: 16
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD minval+32(FP), R4
+	FMOVS least+40(FP), F15
+	VDUP V15.S[0], V15.S4
+	WORD $0x0e6149ee // sqxtn v14.4h, v15.4s
+	WORD $0x4e6149ee // sqxtn2 v14.8h, v15.4s
+	WORD $0x0e2149cd // sqxtn v13.8b, v14.8h
+	WORD $0x4e2149cd // sqxtn2 v13.16b, v14.8h
+	FMOVS most+44(FP), F12
+	VDUP V12.S[0], V12.S4
+	WORD $0x0e614980 // sqxtn v0.4h, v12.4s
+	WORD $0x4e614980 // sqxtn2 v0.8h, v12.4s
+	WORD $0x0e21480b // sqxtn v11.8b, v0.8h
+	WORD $0x4e21480b // sqxtn2 v11.16b, v0.8h
+	MOVD groups+48(FP), R6
+	MOVD length+56(FP), R7
+	CMP $1, R7
+	BEQ lanes
+groups:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	VLD1R (R4), [V8.S4]
+	MOVD R7, R5
+	CMP $16, R5
+	BLT grouptail
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217804 // fcvtl v4.4s, v0.4h
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc85 // fmul v5.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V5.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V5.S4
+	WORD $0x4e21a8a4 // fcvtns v4.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V6.S4
+	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
+	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
+	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouprare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214881 // sqxtn2 v1.16b, v4.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+groupback:
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+grouptail:
+	CBZ R5, groupend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R5, piece2
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece2:
+	TBZ $1, R5, piece3
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece3:
+	TBZ $0, R5, piece4
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
+	VFMLS V10.S4, V2.S4, V1.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	WORD $0x4e21a841 // fcvtns v1.4s, v2.4s
+	CMP $5, R5
+	BLT grouptailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
+	VFMLS V10.S4, V3.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V3.S4
+	WORD $0x4e21a860 // fcvtns v0.4s, v3.4s
+	CMP $9, R5
+	BLT grouptailnarrow
+	FMOVQ 48(RSP), F4
+	WORD $0x0e217885 // fcvtl v5.4s, v4.4h
+	WORD $0x4ea8d4a5 // fsub v5.4s, v5.4s, v8.4s
+	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	VFMLS V10.S4, V6.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V6.S4
+	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	CMP $13, R5
+	BLT grouptailnarrow
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
+	WORD $0x6e29dc87 // fmul v7.4s, v4.4s, v9.4s
+	VFMLS V10.S4, V7.S4, V4.S4
+	VFMLA V9.S4, V4.S4, V7.S4
+	WORD $0x4e21a8e4 // fcvtns v4.4s, v7.4s
+grouptailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	WORD $0x0e6148a5 // sqxtn v5.4h, v5.4s
+	WORD $0x4e614885 // sqxtn2 v5.8h, v4.4s
+	WORD $0x4e6e0ca5 // sqadd v5.8h, v5.8h, v14.8h
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	WORD $0x4e27f4c6 // fmax v6.4s, v6.4s, v7.4s
+	WORD $0x4e26f442 // fmax v2.4s, v2.4s, v6.4s
+	WORD $0x6e30f842 // fmaxv s2, v2.4s
+	FCMPS F2, F2
+	BVS grouptailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148a1 // sqxtn2 v1.16b, v5.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+grouptailback:
+	MOVD $0, R17
+	ADD R5<<1, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVWU 16(RSP), R19
+	AND R16, R19, R19
+	MOVW R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $3, R5, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece5
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece5:
+	TBZ $1, R20, piece6
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece6:
+	TBZ $0, R20, piece7
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece7:
+	ADD R5>>2, R0, R0
+	ADD R5<<1, R1, R1
+groupend:
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	SUB $1, R6, R6
+	CBNZ R6, groups
+	RET
+lanes:
+	MOVD R6, R5
+	CMP $16, R5
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R3), F3
+	FMOVQ (R4), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	FMOVQ 16(R4), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F3
+	FMOVQ 32(R3), F6
+	FMOVQ 32(R4), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26dc47 // fmul v7.4s, v2.4s, v6.4s
+	VFMLS V3.S4, V7.S4, V2.S4
+	VFMLA V6.S4, V2.S4, V7.S4
+	WORD $0x4e21a8e2 // fcvtns v2.4s, v7.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F3
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R4), F8
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e26dc08 // fmul v8.4s, v0.4s, v6.4s
+	VFMLS V3.S4, V8.S4, V0.S4
+	VFMLA V6.S4, V0.S4, V8.S4
+	WORD $0x4e21a900 // fcvtns v0.4s, v8.4s
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+laneback:
+	ADD $4, R0, R0
+	ADD $32, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	ADD $64, R4, R4
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE laneloop
+lanetail:
+	CBZ R5, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R5, piece8
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece8:
+	TBZ $2, R5, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $1, R5, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $0, R5, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R5, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $2, R5, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $1, R5, piece14
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece14:
+	TBZ $0, R5, piece15
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece15:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R5, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $2, R5, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $1, R5, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $0, R5, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	FMOVQ F31, 224(RSP)
+	FMOVQ F31, 240(RSP)
+	MOVD R4, R16
+	ADD $192, RSP, R17
+	TBZ $3, R5, piece20
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece20:
+	TBZ $2, R5, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $1, R5, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $0, R5, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	FMOVQ 192(RSP), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
+	VFMLS V2.S4, V4.S4, V1.S4
+	VFMLA V3.S4, V1.S4, V4.S4
+	WORD $0x4e21a881 // fcvtns v1.4s, v4.4s
+	CMP $5, R5
+	BLT lanetailnarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	FMOVQ 208(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e23dc05 // fmul v5.4s, v0.4s, v3.4s
+	VFMLS V2.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V5.S4
+	WORD $0x4e21a8a0 // fcvtns v0.4s, v5.4s
+	CMP $9, R5
+	BLT lanetailnarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 96(RSP), F6
+	FMOVQ 160(RSP), F7
+	FMOVQ 224(RSP), F8
+	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
+	WORD $0x6e27dc68 // fmul v8.4s, v3.4s, v7.4s
+	VFMLS V6.S4, V8.S4, V3.S4
+	VFMLA V7.S4, V3.S4, V8.S4
+	WORD $0x4e21a903 // fcvtns v3.4s, v8.4s
+	CMP $13, R5
+	BLT lanetailnarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F6
+	FMOVQ 176(RSP), F7
+	FMOVQ 240(RSP), F9
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	WORD $0x6e27dc49 // fmul v9.4s, v2.4s, v7.4s
+	VFMLS V6.S4, V9.S4, V2.S4
+	VFMLA V7.S4, V2.S4, V9.S4
+	WORD $0x4e21a922 // fcvtns v2.4s, v9.4s
+lanetailnarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x4e6e0c21 // sqadd v1.8h, v1.8h, v14.8h
+	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
+	WORD $0x4e614843 // sqxtn2 v3.8h, v2.4s
+	WORD $0x4e6e0c63 // sqadd v3.8h, v3.8h, v14.8h
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x4e29f508 // fmax v8.4s, v8.4s, v9.4s
+	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214861 // sqxtn2 v1.16b, v3.8h
+	WORD $0x4e2d6421 // smax v1.16b, v1.16b, v13.16b
+	WORD $0x4e2b6c21 // smin v1.16b, v1.16b, v11.16b
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+lanetailback:
+	MOVD $0, R17
+	ADD R5<<1, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVWU 16(RSP), R19
+	AND R16, R19, R19
+	MOVW R19, 16(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	ADD $3, R5, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece24
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece24:
+	TBZ $1, R20, piece25
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece25:
+	TBZ $0, R20, piece26
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece26:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	B groupback
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT grouptailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e2afcc6 // fdiv v6.4s, v6.4s, v10.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT grouptailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+grouptailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+	B grouptailback
+lanerare:
+	FMOVQ (R1), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ (R2), F2
+	FMOVQ (R4), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R4), F6
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x0e217802 // fcvtl v2.4s, v0.4h
+	FMOVQ 32(R2), F6
+	FMOVQ 32(R4), F7
+	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	WORD $0x6e26fc42 // fdiv v2.4s, v2.4s, v6.4s
+	WORD $0x4e218846 // frintn v6.4s, v2.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V2.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F6
+	FMOVQ 48(R4), F7
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	WORD $0x4e218806 // frintn v6.4s, v0.4s
+	WORD $0x4e24f4c6 // fmax v6.4s, v6.4s, v4.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VAND V6.B16, V0.B16, V0.B16
+	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
+	WORD $0x4e614802 // sqxtn2 v2.8h, v0.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218822 // frintn v2.4s, v1.4s
+	WORD $0x4e21d9e3 // scvtf v3.4s, v15.4s
+	WORD $0x4ea3d464 // fsub v4.4s, v3.4s, v3.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4e21d985 // scvtf v5.4s, v12.4s
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V1.B16, V1.B16
+	CMP $5, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 80(RSP), F2
+	FMOVQ 208(RSP), F6
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4e218802 // frintn v2.4s, v0.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	VAND V2.B16, V0.B16, V0.B16
+	CMP $9, R5
+	BLT lanetailrarenarrow
+	FMOVQ 48(RSP), F2
+	WORD $0x0e217846 // fcvtl v6.4s, v2.4h
+	FMOVQ 96(RSP), F7
+	FMOVQ 224(RSP), F8
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x6e27fcc6 // fdiv v6.4s, v6.4s, v7.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e26e4c6 // fcmeq v6.4s, v6.4s, v6.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V6.B16, V6.B16
+	CMP $13, R5
+	BLT lanetailrarenarrow
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 112(RSP), F7
+	FMOVQ 240(RSP), F8
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
+	WORD $0x4e218847 // frintn v7.4s, v2.4s
+	WORD $0x4e24f4e7 // fmax v7.4s, v7.4s, v4.4s
+	WORD $0x4ea5f4e7 // fmin v7.4s, v7.4s, v5.4s
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	VAND V7.B16, V2.B16, V2.B16
+lanetailrarenarrow:
+	WORD $0x0e614821 // sqxtn v1.4h, v1.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e6148c6 // sqxtn v6.4h, v6.4s
+	WORD $0x4e614846 // sqxtn2 v6.8h, v2.4s
+	WORD $0x0e214821 // sqxtn v1.8b, v1.8h
+	WORD $0x4e2148c1 // sqxtn2 v1.16b, v6.8h
+	VUZP1 V1.B16, V1.B16, V0.B16
+	VUZP2 V1.B16, V1.B16, V1.B16
+	VSLI $2, V1.B16, V0.B16
+	VUZP1 V0.B16, V0.B16, V1.B16
+	VUZP2 V0.B16, V0.B16, V0.B16
+	VSLI $4, V0.B16, V1.B16
+	FMOVS F1, 16(RSP)
+	B lanetailback

@@ -51,3 +51,51 @@ func QuantizeZeroPointUint8NEON(q *uint8, x *float32, scale *float32, recip *flo
 //
 //go:noescape
 func QuantizeMinvalUint8NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizePacked4NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizePacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizeZeroPointPacked4NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeZeroPointPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizeMinvalPacked4NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeMinvalPacked4NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizePacked2NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizePacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizeZeroPointPacked2NEON sets q = min(max(round(x/scale) + zeroPoint, least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeZeroPointPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+
+// QuantizeMinvalPacked2NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+//
+//go:noescape
+func QuantizeMinvalPacked2NEON(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)

@@ -4877,7 +4877,7 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
 	// per group: Y8 recip
-	// loaded at each use: scale, table, 0x10011001
+	// loaded at each use: scale, table, 0xf0f0f0f, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -4995,10 +4995,12 @@ grouploop:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -5168,10 +5170,12 @@ grouptailnarrow:
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
 
 grouptailback:
 	MOVQ R8, AX
@@ -5339,10 +5343,12 @@ short2loop:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -5459,10 +5465,12 @@ laneloop:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -5806,10 +5814,12 @@ lanetailnarrow:
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
 
 lanetailback:
 	MOVQ R8, AX
@@ -5964,10 +5974,12 @@ groupstream:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+64, SI
 	SUBQ         $+32, R8
@@ -6062,10 +6074,12 @@ grouprare:
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 	JMP          groupback
 
 grouptailrare:
@@ -6163,10 +6177,12 @@ grouptailrarenarrow:
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
 	JMP          grouptailback
 
 short2stream:
@@ -6261,10 +6277,12 @@ short2stream:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+16, DI
@@ -6361,10 +6379,12 @@ short2rare:
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -6454,10 +6474,12 @@ lanerare:
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -6555,10 +6577,12 @@ lanetailrarenarrow:
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
 	JMP          lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
@@ -6584,5 +6608,6 @@ DATA constantsAVX2<>+76(SB)/4, $0x0b000000
 DATA constantsAVX2<>+80(SB)/4, $0x000003c0
 DATA constantsAVX2<>+84(SB)/4, $0x000000fe
 DATA constantsAVX2<>+88(SB)/4, $0x00000008
-DATA constantsAVX2<>+92(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+96(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $100

@@ -4871,7 +4871,7 @@ TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 most, Y14 0x7fffffff, Y13 0x3f800000, Y12 0x7f800000, Y11 0xb000000, Y10 0xfe, Y9 0x8
 	// per group: Y8 recip
-	// loaded at each use: scale, table, 0x10011001
+	// loaded at each use: scale, table, 0xf0f0f0f, 0x10011001
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -4985,10 +4985,12 @@ grouploop:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 
 groupback:
 	ADDQ $+16, DI
@@ -5176,10 +5178,12 @@ grouptailnarrow:
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
 
 grouptailback:
 	MOVQ R8, AX
@@ -5343,10 +5347,12 @@ short2loop:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -5459,10 +5465,12 @@ laneloop:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 
 laneback:
 	ADDQ $+16, DI
@@ -5824,10 +5832,12 @@ lanetailnarrow:
 	VPACKUSWB    Y2, Y0, Y0
 	VPERMD       Y0, Y1, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVUPS      X2, (SP)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
 
 lanetailback:
 	MOVQ R8, AX
@@ -5979,10 +5989,12 @@ groupstream:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
 	ADDQ         $+16, DI
 	ADDQ         $+128, SI
 	SUBQ         $+32, R8
@@ -6073,10 +6085,12 @@ grouprare:
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 	JMP          groupback
 
 grouptailrare:
@@ -6170,10 +6184,12 @@ grouptailrarenarrow:
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
 	JMP          grouptailback
 
 short2stream:
@@ -6265,10 +6281,12 @@ short2stream:
 	VPACKUSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPMADDUBSW   Y1, Y0, Y2
-	VPACKUSWB    Y2, Y2, Y2
-	VPERMQ       $0x08, Y2, Y2
-	VMOVNTPS     X2, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y1, Y0, Y3
+	VPMADDUBSW   Y2, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVNTPS     X3, (DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+16, DI
@@ -6361,10 +6379,12 @@ short2rare:
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 	JMP          short2back
 
 lanerare:
@@ -6450,10 +6470,12 @@ lanerare:
 	VPACKUSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (DI)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (DI)
 	JMP          laneback
 
 lanetailrare:
@@ -6547,10 +6569,12 @@ lanetailrarenarrow:
 	VPACKUSWB    Y4, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
-	VPMADDUBSW   Y0, Y2, Y1
-	VPACKUSWB    Y1, Y1, Y1
-	VPERMQ       $0x08, Y1, Y1
-	VMOVUPS      X1, (SP)
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1
+	VPAND        Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y3, Y3
+	VPACKUSWB    Y3, Y3, Y3
+	VPERMQ       $0x08, Y3, Y3
+	VMOVUPS      X3, (SP)
 	JMP          lanetailback
 
 DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
@@ -6576,5 +6600,6 @@ DATA constantsAVX2<>+76(SB)/4, $0x0b000000
 DATA constantsAVX2<>+80(SB)/4, $0x000003c0
 DATA constantsAVX2<>+84(SB)/4, $0x000000fe
 DATA constantsAVX2<>+88(SB)/4, $0x00000008
-DATA constantsAVX2<>+92(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX2<>+92(SB)/4, $0x0f0f0f0f
+DATA constantsAVX2<>+96(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $100

@@ -3006,31 +3006,35 @@ grouptailnarrow:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, 16(RSP)
 grouptailback:
-	TBZ $0, R4, even5
-	ADD $16, RSP, R17
-	ADD R4>>1, R17, R17
-	MOVBU (R17), R19
-	AND $15, R19, R19
-	MOVB R19, (R17)
-even5:
+	MOVD $0, R17
+	ADD R4<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece6
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R20, piece6
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece6:
-	TBZ $2, R4, piece7
+	TBZ $1, R20, piece7
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
 piece7:
-	TBZ $1, R4, piece8
+	TBZ $0, R20, piece8
 	MOVBU.P 1(R16), R19
 	MOVB.P R19, 1(R17)
 piece8:
-	TBZ $0, R4, piece9
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece9:
 	ADD R4>>1, R0, R0
 	ADD R4<<2, R1, R1
 groupend:
@@ -3157,24 +3161,24 @@ lanetail:
 	FMOVQ F31, 80(RSP)
 	MOVD R1, R16
 	ADD $32, RSP, R17
-	TBZ $3, R4, piece10
+	TBZ $3, R4, piece9
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece10:
-	TBZ $2, R4, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $1, R4, piece12
+	TBZ $1, R4, piece11
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece12:
-	TBZ $0, R4, piece13
+piece11:
+	TBZ $0, R4, piece12
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece13:
+piece12:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 96(RSP)
 	FMOVQ F31, 112(RSP)
@@ -3182,24 +3186,24 @@ piece13:
 	FMOVQ F31, 144(RSP)
 	MOVD R2, R16
 	ADD $96, RSP, R17
-	TBZ $3, R4, piece14
+	TBZ $3, R4, piece13
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece14:
-	TBZ $2, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $1, R4, piece16
+	TBZ $1, R4, piece15
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece16:
-	TBZ $0, R4, piece17
+piece15:
+	TBZ $0, R4, piece16
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece17:
+piece16:
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 160(RSP)
 	FMOVQ F31, 176(RSP)
@@ -3207,24 +3211,24 @@ piece17:
 	FMOVQ F31, 208(RSP)
 	MOVD R3, R16
 	ADD $160, RSP, R17
-	TBZ $3, R4, piece18
+	TBZ $3, R4, piece17
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
 	VLD1.P 16(R16), [V31.B16]
 	VST1.P [V31.B16], 16(R17)
 piece18:
-	TBZ $2, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $1, R4, piece20
+	TBZ $1, R4, piece19
 	MOVD.P 8(R16), R19
 	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $0, R4, piece21
+piece19:
+	TBZ $0, R4, piece20
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece21:
+piece20:
 	FMOVQ 32(RSP), F0
 	FMOVQ 160(RSP), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
@@ -3329,31 +3333,35 @@ lanetailnarrow:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, 16(RSP)
 lanetailback:
-	TBZ $0, R4, even22
-	ADD $16, RSP, R17
-	ADD R4>>1, R17, R17
-	MOVBU (R17), R19
-	AND $15, R19, R19
-	MOVB R19, (R17)
-even22:
+	MOVD $0, R17
+	ADD R4<<2, R17, R16
+	MOVD $1, R17
+	LSL R16, R17, R16
+	SUB $1, R16, R16
+	MOVD 16(RSP), R19
+	AND R16, R19, R19
+	MOVD R19, 16(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
-	TBZ $3, R4, piece23
+	ADD $1, R4, R20
+	MOVD $0, R19
+	ADD R20>>1, R19, R20
+	TBZ $3, R20, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R20, piece22
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $2, R4, piece24
+piece22:
+	TBZ $1, R20, piece23
 	MOVHU.P 2(R16), R19
 	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R20, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
 piece24:
-	TBZ $1, R4, piece25
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece25:
-	TBZ $0, R4, piece26
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece26:
 laneend:
 	RET
 grouprare:
