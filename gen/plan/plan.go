@@ -183,13 +183,14 @@ type Seg struct {
 	lanes  bool
 	share  int // groups per tile
 	at     map[string]Addr
-	name   string // of the loop, for labels
-	rare   bool   // what is done instead of another segment
-	alarm  string // where alarms go
-	second bool   // a tile's second half
-	next   int    // groups between those of the segment and those that the pointers are at
-	Tail   bool   // fewer elements than a tile are left
-	Fill   bool   // the missing ones must be values of the group
+	params map[V]Addr // where parameters of short groups are
+	name   string     // of the loop, for labels
+	rare   bool       // what is done instead of another segment
+	alarm  string     // where alarms go
+	second bool       // a tile's second half
+	next   int        // groups between those of the segment and those that the pointers are at
+	Tail   bool       // fewer elements than a tile are left
+	Fill   bool       // the missing ones must be values of the group
 }
 
 // RareLabel is where an alarm goes.
@@ -207,6 +208,18 @@ func (s *Seg) Once(n *ir.Node, part int, f func() V) V {
 		s.vals[key] = v
 	}
 	return v
+}
+
+// Param is where a register's contents are, if it is a parameter of a short group,
+// for a machine that takes such an operand from memory: a register that is not
+// used is not loaded.
+func (s *Seg) Param(v V) (Addr, bool) {
+	for ; s != nil; s = s.up {
+		if a, ok := s.params[v]; ok {
+			return a, true
+		}
+	}
+	return Addr{}, false
 }
 
 // Lanes reports whether each element is a group of its own.
@@ -381,7 +394,11 @@ func (s *Seg) emit(n *ir.Node, slot int) V {
 		}
 		args = append(args, vs)
 	}
-	return s.p.m.Lower(s, n, slot, args, s.place(n, slot))
+	v := s.p.m.Lower(s, n, slot, args, s.place(n, slot))
+	if n.Op == ir.OpParam && s.share > 1 && !s.lanes {
+		s.params[v] = s.place(n, slot)
+	}
+	return v
 }
 
 // place finds a memory operand.
@@ -405,7 +422,7 @@ func (s *Seg) place(n *ir.Node, slot int) Addr {
 }
 
 func (p *planner) seg(up *Seg, lanes bool, share int) *Seg {
-	return &Seg{p: p, vals: map[[2]int]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}}
+	return &Seg{p: p, vals: map[[2]int]V{}, up: up, lanes: lanes, share: share, at: map[string]Addr{}, params: map[V]Addr{}}
 }
 
 // body emits all nodes of the tile, one 32-bit register after the other so
@@ -541,7 +558,9 @@ func (p *planner) build() *program {
 	} else {
 		pr.lanes = p.shape(pr, 4, true)
 		for _, share := range p.m.Shares() {
-			pr.short = append(pr.short, p.shape(pr, share, false))
+			sh := p.shape(pr, share, false)
+			sh.unload()
+			pr.short = append(pr.short, sh)
 		}
 	}
 	return pr
@@ -626,6 +645,32 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 	return sh
 }
 
+// unload drops the loads of parameters that are in no register's use.
+func (sh *shape) unload() {
+	all := append(sh.segments(), sh.group, sh.first, sh.ahead)
+	used := map[V]bool{}
+	for _, s := range all {
+		if s != nil {
+			for _, i := range s.insts {
+				for _, v := range i.Uses {
+					used[v] = true
+				}
+			}
+		}
+	}
+	for _, s := range all {
+		if s != nil {
+			s.insts = slices.DeleteFunc(s.insts, func(i Inst) bool {
+				if len(i.Defs) != 1 || used[i.Defs[0]] {
+					return false
+				}
+				_, ok := s.params[i.Defs[0]]
+				return ok
+			})
+		}
+	}
+}
+
 // pipeline makes a loop that begins a tile before the one in front is done, as
 // few machines look far enough ahead to do so by themselves. The first half of a
 // tile's work is what an alarm looks at. An alarm leaves the loop for the plain
@@ -681,7 +726,7 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 		s.vals[[2]int{v.n.ID, slot}] = here[i]
 	}
 	next, there := first(beyond, groups)
-	s.insts = next.insts
+	s.insts, s.params = next.insts, next.params
 	s.body(nil)
 	for i, v := range here {
 		s.Add(p.m.Copy(v, there[i]))

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x0
 	// per group: Z30 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -118,34 +118,32 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -163,36 +161,32 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -321,70 +315,64 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointInt8F16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -392,7 +380,7 @@ TEXT ·DequantizeZeroPointInt8F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -512,43 +500,41 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z28
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -566,49 +552,45 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z26
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z25
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z24
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z23
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z23, Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z28
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z27
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z28, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z27, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -766,92 +748,86 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z28
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z26
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z25
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z24
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z23
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z23, Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z28
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z27
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z28, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z27, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalInt8F16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -859,7 +835,7 @@ TEXT ·DequantizeMinvalInt8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z31 ToFloat
 	// per group: Z30 scale, Z29 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -987,45 +963,41 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -1043,49 +1015,41 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z26, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z28, Z0, Z0
-	VADDPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z27, Z0, Z0
-	VADDPS       Z23, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -1247,94 +1211,82 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z26, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z28, Z0, Z0
-	VADDPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z27, Z0, Z0
-	VADDPS       Z23, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizeUint8F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1342,7 +1294,7 @@ TEXT ·DequantizeUint8F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x0
 	// per group: Z30 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -1450,34 +1402,32 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -1495,36 +1445,32 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -1653,70 +1599,64 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointUint8F16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1724,7 +1664,7 @@ TEXT ·DequantizeZeroPointUint8F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -1844,43 +1784,41 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z28
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -1898,49 +1836,45 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z26
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z25
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z24
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z23
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z23, Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z28
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z27
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z28, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z27, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVUPS          Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -2098,92 +2032,86 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z28
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z26
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z25
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z24
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z23
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z23, Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z28
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z27
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 32(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z28, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 64(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z27, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VCVTPS2PH        $0x00, Z0, Y0
+	VMOVNTPS         Y0, 96(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalUint8F16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2191,7 +2119,7 @@ TEXT ·DequantizeMinvalUint8F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z31 ToFloat
 	// per group: Z30 scale, Z29 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2319,45 +2247,41 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -2375,49 +2299,41 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z26, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z28, Z0, Z0
-	VADDPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z27, Z0, Z0
-	VADDPS       Z23, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -2579,91 +2495,79 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z26, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z28, Z0, Z0
-	VADDPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z27, Z0, Z0
-	VADDPS       Z23, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 32(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 64(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVNTPS    Y0, 96(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x0
 	// per group: Z30 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -110,30 +110,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -151,32 +149,28 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -293,62 +287,56 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointInt8AVX512(y *float32, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -356,7 +344,7 @@ TEXT ·DequantizeZeroPointInt8AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -468,39 +456,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z28
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -518,45 +504,41 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z26
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z25
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z24
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z23
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z23, Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z28
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z27
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z28, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z27, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -702,84 +684,78 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z28
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z26
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z25
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z24
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z23
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z23, Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z28
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z27
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVSXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z28, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVSXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z27, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalInt8AVX512(y *float32, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -787,7 +763,7 @@ TEXT ·DequantizeMinvalInt8AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z31 ToFloat
 	// per group: Z30 scale, Z29 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -907,41 +883,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -959,45 +931,37 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z25, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z28, Z0, Z0
-	VADDPS       Z24, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z27, Z0, Z0
-	VADDPS       Z23, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -1147,86 +1111,74 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z26, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVSXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z25, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z28, Z0, Z0
-	VADDPS       Z24, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVSXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z27, Z0, Z0
-	VADDPS       Z23, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVSXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVSXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizeUint8AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1234,7 +1186,7 @@ TEXT ·DequantizeUint8AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x0
 	// per group: Z30 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 3
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -1334,30 +1286,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -1375,32 +1325,28 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -1517,62 +1463,56 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointUint8AVX512(y *float32, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1580,7 +1520,7 @@ TEXT ·DequantizeZeroPointUint8AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 0x0
 	// per group: Z30 scale, Z0 zeroPoint, Z29 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 6
 	MOVQ   y+0(FP), DI
 	MOVQ   q+8(FP), SI
 	MOVQ   scale+16(FP), DX
@@ -1692,39 +1632,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z28
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -1742,45 +1680,41 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z26
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z25
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z24
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z23
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z23, Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z28
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z27
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVUPS          Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVUPS          Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z28, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VMOVUPS          Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z27, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VMOVUPS          Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -1926,84 +1860,78 @@ groupstream:
 	JMP         grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z28
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z28, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z27, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z26
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z25
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z24
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z23
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z26, Z0, Z0
-	VFMADD213PS  Z31, Z30, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z25, Z0, Z0
-	VFMADD213PS  Z31, Z29, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z24, Z0, Z0
-	VFMADD213PS  Z31, Z28, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z23, Z0, Z0
-	VFMADD213PS  Z31, Z27, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0       (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z30
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z29
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z28
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z27
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z30, Z0, Z0
+	VFMADD132PS.BCST (DX), Z31, Z0
+	VMOVNTPS         Z0, (DI)
+	VPMOVZXBD        16(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z29, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z31, Z0
+	VMOVNTPS         Z0, 64(DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z28, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z31, Z0
+	VMOVNTPS         Z0, 128(DI)
+	VPMOVZXBD        48(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z27, Z0, Z0
+	VFMADD132PS.BCST 12(DX), Z31, Z0
+	VMOVNTPS         Z0, 192(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+256, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalUint8AVX512(y *float32, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2011,7 +1939,7 @@ TEXT ·DequantizeMinvalUint8AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z31 ToFloat
 	// per group: Z30 scale, Z29 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2131,41 +2059,37 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -2183,45 +2107,37 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z25, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z28, Z0, Z0
-	VADDPS       Z24, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z27, Z0, Z0
-	VADDPS       Z23, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -2371,83 +2287,71 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z28, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z27, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS 8(BX), Z24
-	VBROADCASTSS 12(BX), Z23
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z30, Z0, Z0
-	VADDPS       Z26, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBD    16(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z29, Z0, Z0
-	VADDPS       Z25, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z28, Z0, Z0
-	VADDPS       Z24, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBD    48(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z31, Z0, Z0
-	VMULPS       Z27, Z0, Z0
-	VADDPS       Z23, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBD   16(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBD   48(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z31, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(BX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end

@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 0x43800000, Z30 0xbf80bf80, Z29 0x3f803f80, Z28 0x7e007e00
 	// per group: Z27 scale
-	// vector registers in use at once: 10
+	// vector registers in use at once: 7
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -141,8 +141,6 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS  (DX), Z27
-	VBROADCASTSS  4(DX), Z26
 	VPMOVSXBW     (SI), Z0
 	VPSLLW        $0x07, Z0, Z0
 	VPANDD        Z30, Z0, Z0
@@ -151,12 +149,12 @@ short2loop:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
+	VMULPS.BCST   (DX), Z1, Z1
 	VMOVUPS       Z1, (DI)
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
+	VMULPS.BCST   (DX), Z0, Z0
 	VMOVUPS       Z0, 64(DI)
 	VPMOVSXBW     32(SI), Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -166,12 +164,12 @@ short2loop:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	VMULPS        Z26, Z1, Z1
+	VMULPS.BCST   4(DX), Z1, Z1
 	VMOVUPS       Z1, 128(DI)
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
-	VMULPS        Z26, Z0, Z0
+	VMULPS.BCST   4(DX), Z0, Z0
 	VMOVUPS       Z0, 192(DI)
 	ADDQ          $+8, DX
 	ADDQ          $+256, DI
@@ -196,10 +194,6 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS  (DX), Z27
-	VBROADCASTSS  4(DX), Z26
-	VBROADCASTSS  8(DX), Z25
-	VBROADCASTSS  12(DX), Z24
 	VPMOVSXBW     (SI), Z0
 	VPSLLW        $0x07, Z0, Z0
 	VPANDD        Z30, Z0, Z0
@@ -208,12 +202,12 @@ short4loop:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
+	VMULPS.BCST   (DX), Z1, Z1
 	VMOVUPS       Z1, (DI)
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
-	VMULPS        Z26, Z0, Z0
+	VMULPS.BCST   4(DX), Z0, Z0
 	VMOVUPS       Z0, 64(DI)
 	VPMOVSXBW     32(SI), Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -223,12 +217,12 @@ short4loop:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	VMULPS        Z25, Z1, Z1
+	VMULPS.BCST   8(DX), Z1, Z1
 	VMOVUPS       Z1, 128(DI)
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
-	VMULPS        Z24, Z0, Z0
+	VMULPS.BCST   12(DX), Z0, Z0
 	VMOVUPS       Z0, 192(DI)
 	ADDQ          $+16, DX
 	ADDQ          $+256, DI
@@ -395,8 +389,6 @@ groupstream:
 
 short2stream:
 	PREFETCHT0    (SI)(CX*1)
-	VBROADCASTSS  (DX), Z27
-	VBROADCASTSS  4(DX), Z26
 	VPMOVSXBW     (SI), Z0
 	VPSLLW        $0x07, Z0, Z0
 	VPANDD        Z30, Z0, Z0
@@ -405,12 +397,12 @@ short2stream:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
+	VMULPS.BCST   (DX), Z1, Z1
 	VMOVNTPS      Z1, (DI)
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
-	VMULPS        Z27, Z0, Z0
+	VMULPS.BCST   (DX), Z0, Z0
 	VMOVNTPS      Z0, 64(DI)
 	VPMOVSXBW     32(SI), Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -420,12 +412,12 @@ short2stream:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	VMULPS        Z26, Z1, Z1
+	VMULPS.BCST   4(DX), Z1, Z1
 	VMOVNTPS      Z1, 128(DI)
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
-	VMULPS        Z26, Z0, Z0
+	VMULPS.BCST   4(DX), Z0, Z0
 	VMOVNTPS      Z0, 192(DI)
 	ADDQ          $+8, DX
 	ADDQ          $+256, DI
@@ -437,10 +429,6 @@ short2stream:
 
 short4stream:
 	PREFETCHT0    (SI)(CX*1)
-	VBROADCASTSS  (DX), Z27
-	VBROADCASTSS  4(DX), Z26
-	VBROADCASTSS  8(DX), Z25
-	VBROADCASTSS  12(DX), Z24
 	VPMOVSXBW     (SI), Z0
 	VPSLLW        $0x07, Z0, Z0
 	VPANDD        Z30, Z0, Z0
@@ -449,12 +437,12 @@ short4stream:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	VMULPS        Z27, Z1, Z1
+	VMULPS.BCST   (DX), Z1, Z1
 	VMOVNTPS      Z1, (DI)
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
-	VMULPS        Z26, Z0, Z0
+	VMULPS.BCST   4(DX), Z0, Z0
 	VMOVNTPS      Z0, 64(DI)
 	VPMOVSXBW     32(SI), Z0
 	VPSLLW        $0x07, Z0, Z0
@@ -464,12 +452,12 @@ short4stream:
 	VMOVDQU16     Z28, K1, Z0
 	VCVTPH2PS     Y0, Z1
 	VMULPS        Z31, Z1, Z1
-	VMULPS        Z25, Z1, Z1
+	VMULPS.BCST   8(DX), Z1, Z1
 	VMOVNTPS      Z1, 128(DI)
 	VEXTRACTF64X4 $0x01, Z0, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z31, Z0, Z0
-	VMULPS        Z24, Z0, Z0
+	VMULPS.BCST   12(DX), Z0, Z0
 	VMOVNTPS      Z0, 192(DI)
 	ADDQ          $+16, DX
 	ADDQ          $+256, DI
@@ -485,7 +473,7 @@ TEXT ·DequantizeFpE5M2AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: nothing
 	// per group: Z31 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 2
 	MOVQ y+0(FP), DI
 	MOVQ q+8(FP), SI
 	MOVQ scale+16(FP), DX
@@ -592,34 +580,32 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z31
-	VBROADCASTSS 4(DX), Z30
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBW    16(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBW    48(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBW   (SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBW   16(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBW   32(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBW   48(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -637,36 +623,32 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z31
-	VBROADCASTSS 4(DX), Z30
-	VBROADCASTSS 8(DX), Z29
-	VBROADCASTSS 12(DX), Z28
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VPMOVZXBW    16(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z29, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VPMOVZXBW    48(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z28, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBW   (SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVUPS     Z0, (DI)
+	VPMOVZXBW   16(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVUPS     Z0, 64(DI)
+	VPMOVZXBW   32(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VMOVUPS     Z0, 128(DI)
+	VPMOVZXBW   48(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VMOVUPS     Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -795,70 +777,64 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z31
-	VBROADCASTSS 4(DX), Z30
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBW    16(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBW    48(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBW   (SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBW   16(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBW   32(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBW   48(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z31
-	VBROADCASTSS 4(DX), Z30
-	VBROADCASTSS 8(DX), Z29
-	VBROADCASTSS 12(DX), Z28
-	VPMOVZXBW    (SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z31, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	VPMOVZXBW    16(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z30, Z0, Z0
-	VMOVNTPS     Z0, 64(DI)
-	VPMOVZXBW    32(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z29, Z0, Z0
-	VMOVNTPS     Z0, 128(DI)
-	VPMOVZXBW    48(SI), Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z28, Z0, Z0
-	VMOVNTPS     Z0, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBW   (SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VMOVNTPS    Z0, (DI)
+	VPMOVZXBW   16(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VMOVNTPS    Z0, 64(DI)
+	VPMOVZXBW   32(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VMOVNTPS    Z0, 128(DI)
+	VPMOVZXBW   48(SI), Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VMOVNTPS    Z0, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+256, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -866,7 +842,7 @@ TEXT ·DequantizeFpE2M1AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z31 table
 	// per group: Z30 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 4
 	MOVQ    y+0(FP), DI
 	MOVQ    q+8(FP), SI
 	MOVQ    scale+16(FP), DX
@@ -1007,38 +983,36 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBQ   (SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVUPS     Z1, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVUPS     Z1, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     Z1, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     Z1, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -1056,40 +1030,36 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z28, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBQ   (SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVUPS     Z1, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVUPS     Z1, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VMOVUPS     Z1, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VMOVUPS     Z1, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -1253,78 +1223,72 @@ groupstream:
 	JMP        grouptail
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVNTPS    Z1, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVNTPS    Z1, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVNTPS    Z1, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVNTPS    Z1, 192(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	VBROADCASTSS (DX), Z30
-	VBROADCASTSS 4(DX), Z29
-	VBROADCASTSS 8(DX), Z28
-	VBROADCASTSS 12(DX), Z27
-	VPMOVZXBQ    (SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z30, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	VPMOVZXBQ    8(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z29, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z28, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VPMOVZXBQ    24(SI), Z0
-	VPSLLQ       $0x1c, Z0, Z1
-	VPORQ        Z0, Z1, Z1
-	VPERMPS      Z31, Z1, Z1
-	VMULPS       Z27, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+256, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0  (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVNTPS    Z1, (DI)
+	VPMOVZXBQ   8(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVNTPS    Z1, 64(DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VMOVNTPS    Z1, 128(DI)
+	VPMOVZXBQ   24(SI), Z0
+	VPSLLQ      $0x1c, Z0, Z1
+	VPORQ       Z0, Z1, Z1
+	VPERMPS     Z31, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VMOVNTPS    Z1, 192(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+256, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
 DATA constantsAVX512<>+4(SB)/4, $0xbf80bf80

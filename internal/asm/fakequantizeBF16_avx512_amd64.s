@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeBF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip
-	// vector registers in use at once: 26
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -320,194 +320,188 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFMADD231PS  Z1, Z0, Z20
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFMADD231PS  Z1, Z0, Z18
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFMADD231PS  Z1, Z0, Z17
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z22
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  (BX), Z0, Z21
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  (BX), Z0, Z20
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z19
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  4(BX), Z0, Z18
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(BX), Z0, Z17
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z5
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z5, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VADDPS       Z19, Z20, Z0
-	VADDPS       Z17, Z18, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS (DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VRNDSCALEPS  $0x08, Z19, Z5
-	VMAXPS       Z5, Z31, Z5
-	VMINPS       Z5, Z30, Z5
-	VFMADD213PS  Z29, Z1, Z5
-	VPTESTMD     Z27, Z0, K1
-	VPADDD       Z28, Z0, Z0
-	VPADDD       Z26, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z27, Z5, K1
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K1, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPACKUSDW    Z5, Z0, Z0
-	VPERMQ       Z0, Z25, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS 4(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VRNDSCALEPS  $0x08, Z17, Z5
-	VMAXPS       Z5, Z31, Z5
-	VMINPS       Z5, Z30, Z5
-	VFMADD213PS  Z29, Z1, Z5
-	VPTESTMD     Z27, Z0, K1
-	VPADDD       Z28, Z0, Z0
-	VPADDD       Z26, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z27, Z5, K1
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K1, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPACKUSDW    Z5, Z0, Z0
-	VPERMQ       Z0, Z25, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVAPS      Z2, Z20
-	VMOVAPS      Z4, Z19
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z6, Z17
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z2
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VBROADCASTSS      12(DX), Z5
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z6
+	VFNMADD231PS.BCST 12(DX), Z6, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z6
+	VADDPS            Z20, Z21, Z0
+	VADDPS            Z17, Z18, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z22, Z0
+	VRNDSCALEPS       $0x08, Z20, Z7
+	VMAXPS            Z7, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VFMADD213PS       Z29, Z22, Z7
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z7, K1
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K1, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z19, Z0
+	VRNDSCALEPS       $0x08, Z17, Z7
+	VMAXPS            Z7, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VFMADD213PS       Z29, Z19, Z7
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z7, K1
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K1, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z3, Z20
+	VMOVAPS           Z4, Z18
+	VMOVAPS           Z6, Z17
+	VMOVAPS           Z2, Z22
+	VMOVAPS           Z5, Z19
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z24, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z23, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z23, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -527,208 +521,196 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFMADD231PS  Z1, Z0, Z16
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z1, Z0, Z15
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFMADD231PS  Z1, Z0, Z14
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFMADD231PS  Z1, Z0, Z13
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z20
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  (BX), Z0, Z19
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z18
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(BX), Z0, Z17
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z16
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFMADD231PS.BCST  8(BX), Z0, Z15
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VBROADCASTSS      12(DX), Z14
+	VFNMADD231PS.BCST 12(DX), Z1, Z0
+	VMOVAPS           Z1, Z13
+	VFMADD231PS.BCST  12(BX), Z0, Z13
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z15, Z16, Z0
-	VADDPS       Z13, Z14, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS (DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VRNDSCALEPS  $0x08, Z15, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(DX), Z6
-	VFMADD213PS  Z29, Z6, Z1
-	VPTESTMD     Z27, Z0, K1
-	VPADDD       Z28, Z0, Z0
-	VPADDD       Z26, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z25, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z14, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS 8(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VRNDSCALEPS  $0x08, Z13, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 12(DX), Z6
-	VFMADD213PS  Z29, Z6, Z1
-	VPTESTMD     Z27, Z0, K1
-	VPADDD       Z28, Z0, Z0
-	VPADDD       Z26, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z25, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z3, Z15
-	VMOVAPS      Z4, Z14
-	VMOVAPS      Z5, Z13
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VBROADCASTSS      16(DX), Z2
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z3
+	VBROADCASTSS      20(DX), Z4
+	VFNMADD231PS.BCST 20(DX), Z3, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z3
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z5
+	VBROADCASTSS      24(DX), Z6
+	VFNMADD231PS.BCST 24(DX), Z5, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z5
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z7
+	VBROADCASTSS      28(DX), Z8
+	VFNMADD231PS.BCST 28(DX), Z7, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z7
+	VADDPS            Z17, Z19, Z0
+	VADDPS            Z13, Z15, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z20, Z0
+	VRNDSCALEPS       $0x08, Z17, Z9
+	VMAXPS            Z9, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VFMADD213PS       Z29, Z18, Z9
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z9, K1
+	VPADDD            Z28, Z9, Z9
+	VPADDD            Z26, Z9, K1, Z9
+	VPSRLD            $0x10, Z9, Z9
+	VPACKUSDW         Z9, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z15, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z16, Z0
+	VRNDSCALEPS       $0x08, Z13, Z9
+	VMAXPS            Z9, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VFMADD213PS       Z29, Z14, Z9
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z9, K1
+	VPADDD            Z28, Z9, Z9
+	VPADDD            Z26, Z9, K1, Z9
+	VPSRLD            $0x10, Z9, Z9
+	VPACKUSDW         Z9, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z3, Z17
+	VMOVAPS           Z5, Z15
+	VMOVAPS           Z7, Z13
+	VMOVAPS           Z2, Z20
+	VMOVAPS           Z4, Z18
+	VMOVAPS           Z6, Z16
+	VMOVAPS           Z8, Z14
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z23, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z22, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z21, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -1173,84 +1155,82 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z24, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z23, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z23, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVNTPS     Z3, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Z0
@@ -1260,7 +1240,7 @@ short2rare:
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z24, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
 	VADDPS       Z29, Z0, Z0
 	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -1269,7 +1249,7 @@ short2rare:
 	VMAXPS       Z1, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z24, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
 	VADDPS       Z29, Z1, Z1
 	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z27, Z0, K1
@@ -1294,7 +1274,7 @@ short2rare:
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z23, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
 	VADDPS       Z29, Z0, Z0
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -1303,7 +1283,7 @@ short2rare:
 	VMAXPS       Z1, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z23, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
 	VADDPS       Z29, Z1, Z1
 	VPTESTMD     Z27, Z0, K1
 	VPADDD       Z28, Z0, Z3
@@ -1323,88 +1303,84 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z23, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z22, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z21, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVNTPS     Z3, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -1414,7 +1390,7 @@ short4rare:
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z24, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
 	VADDPS       Z29, Z0, Z0
 	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -1423,7 +1399,7 @@ short4rare:
 	VMAXPS       Z1, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z23, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
 	VADDPS       Z29, Z1, Z1
 	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z27, Z0, K1
@@ -1448,7 +1424,7 @@ short4rare:
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z22, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
 	VADDPS       Z29, Z0, Z0
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -1457,7 +1433,7 @@ short4rare:
 	VMAXPS       Z1, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z21, Z1, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
 	VADDPS       Z29, Z1, Z1
 	VPTESTMD     Z27, Z0, K1
 	VPADDD       Z28, Z0, Z3
@@ -1646,7 +1622,7 @@ TEXT ·FakeQuantizeZeroPointBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z22 ToFloat, Z21 ToFloat
-	// vector registers in use at once: 29
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1682,6 +1658,107 @@ groups:
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R9, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFMADD231PS  Z23, Z0, Z20
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z23, Z0, Z19
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z23, Z0, Z18
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z23, Z0, Z17
+
+groupahead:
+	VPMOVZXWD    128(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VPMOVZXWD    160(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VPMOVZXWD    192(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VPMOVZXWD    224(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VADDPS       Z19, Z20, Z0
+	VADDPS       Z17, Z18, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z20, Z0
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z21, Z0
+	VFMADD213PS  Z29, Z24, Z0
+	VRNDSCALEPS  $0x08, Z19, Z5
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z21, Z5
+	VFMADD213PS  Z29, Z24, Z5
+	VPTESTMD     Z27, Z0, K1
+	VPADDD       Z28, Z0, Z0
+	VPADDD       Z26, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z27, Z5, K1
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K1, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPACKUSDW    Z5, Z0, Z0
+	VPERMQ       Z0, Z25, Z0
+	VMOVUPS      Z0, (DI)
+	VRNDSCALEPS  $0x08, Z18, Z0
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z21, Z0
+	VFMADD213PS  Z29, Z24, Z0
+	VRNDSCALEPS  $0x08, Z17, Z5
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z21, Z5
+	VFMADD213PS  Z29, Z24, Z5
+	VPTESTMD     Z27, Z0, K1
+	VPADDD       Z28, Z0, Z0
+	VPADDD       Z26, Z0, K1, Z0
+	VPSRLD       $0x10, Z0, Z0
+	VPTESTMD     Z27, Z5, K1
+	VPADDD       Z28, Z5, Z5
+	VPADDD       Z26, Z5, K1, Z5
+	VPSRLD       $0x10, Z5, Z5
+	VPACKUSDW    Z5, Z0, Z0
+	VPERMQ       Z0, Z25, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVAPS      Z1, Z20
+	VMOVAPS      Z2, Z19
+	VMOVAPS      Z3, Z18
+	VMOVAPS      Z4, Z17
+	ADDQ         $+128, DI
+	ADDQ         $+128, SI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (SI), Z0
@@ -1860,91 +1937,203 @@ groupend:
 	RET
 
 short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  (BX), Z0, Z18
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  (BX), Z0, Z17
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(BX), Z0, Z16
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFMADD231PS.BCST  4(BX), Z0, Z15
+
+short2ahead:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z17, Z18, Z0
+	VADDPS            Z15, Z16, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VBROADCASTSS      (R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VRNDSCALEPS       $0x08, Z17, Z7
+	VMAXPS            Z7, Z6, Z7
+	VMINPS            Z7, Z5, Z7
+	VFMADD132PS.BCST  (DX), Z29, Z7
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z7, K1
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K1, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VBROADCASTSS      4(R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  4(DX), Z29, Z0
+	VRNDSCALEPS       $0x08, Z15, Z7
+	VMAXPS            Z7, Z6, Z7
+	VMINPS            Z7, Z5, Z7
+	VFMADD132PS.BCST  4(DX), Z29, Z7
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z7, K1
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K1, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z18
+	VMOVAPS           Z2, Z17
+	VMOVAPS           Z3, Z16
+	VMOVAPS           Z4, Z15
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z20
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z19
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z18
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z17
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z1
-	VMINPS       Z1, Z18, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z20, Z2
-	VMINPS       Z2, Z18, Z2
-	VFMADD213PS  Z29, Z24, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z19, Z3
-	VMINPS       Z3, Z17, Z3
-	VFMADD213PS  Z29, Z23, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z19, Z4
-	VMINPS       Z4, Z17, Z4
-	VFMADD213PS  Z29, Z23, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z22
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z21
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z20
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z19
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z22, Z1
+	VMINPS            Z1, Z20, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z22, Z2
+	VMINPS            Z2, Z20, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z21, Z3
+	VMINPS            Z3, Z19, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z21, Z4
+	VMINPS            Z4, Z19, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -1965,105 +2154,225 @@ short2end:
 	RET
 
 short4:
-	CMPQ R10, $+4
-	JLT  short4end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z12
+	VFMADD231PS.BCST  (BX), Z0, Z12
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  4(BX), Z0, Z11
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  8(BX), Z0, Z10
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFNMADD231PS.BCST 12(DX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  12(BX), Z0, Z9
+
+short4ahead:
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFNMADD231PS.BCST 24(DX), Z3, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z3
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFNMADD231PS.BCST 28(DX), Z4, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z4
+	VADDPS            Z11, Z12, Z0
+	VADDPS            Z9, Z10, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z12, Z0
+	VBROADCASTSS      (R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VRNDSCALEPS       $0x08, Z11, Z5
+	VBROADCASTSS      4(R8), Z6
+	VPSUBD            Z6, Z31, Z7
+	VCVTDQ2PS         Z7, Z7
+	VMAXPS            Z5, Z7, Z5
+	VPSUBD            Z6, Z30, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMINPS            Z5, Z6, Z5
+	VFMADD132PS.BCST  4(DX), Z29, Z5
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z5, K1
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VBROADCASTSS      8(R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  8(DX), Z29, Z0
+	VRNDSCALEPS       $0x08, Z9, Z5
+	VBROADCASTSS      12(R8), Z6
+	VPSUBD            Z6, Z31, Z7
+	VCVTDQ2PS         Z7, Z7
+	VMAXPS            Z5, Z7, Z5
+	VPSUBD            Z6, Z30, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMINPS            Z5, Z6, Z5
+	VFMADD132PS.BCST  12(DX), Z29, Z5
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z5, K1
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z12
+	VMOVAPS           Z2, Z11
+	VMOVAPS           Z3, Z10
+	VMOVAPS           Z4, Z9
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z16
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z15
-	VBROADCASTSS 8(R8), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z14
-	VBROADCASTSS 12(R8), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z13
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z12
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z11
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z10
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z9
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z16, Z1
-	VMINPS       Z1, Z12, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z11, Z2
-	VFMADD213PS  Z29, Z23, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z14, Z3
-	VMINPS       Z3, Z10, Z3
-	VFMADD213PS  Z29, Z22, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z13, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z29, Z21, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z20
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z19
+	VBROADCASTSS      8(R8), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z18
+	VBROADCASTSS      12(R8), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z17
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z16
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z15
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z14
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z13
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z20, Z1
+	VMINPS            Z1, Z16, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z19, Z2
+	VMINPS            Z2, Z15, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z18, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z17, Z4
+	VMINPS            Z4, Z13, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -2553,114 +2862,112 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z20
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z19
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z18
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z17
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z1
-	VMINPS       Z1, Z18, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z20, Z2
-	VMINPS       Z2, Z18, Z2
-	VFMADD213PS  Z29, Z24, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z19, Z3
-	VMINPS       Z3, Z17, Z3
-	VFMADD213PS  Z29, Z23, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z19, Z4
-	VMINPS       Z4, Z17, Z4
-	VFMADD213PS  Z29, Z23, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVNTPS     Z3, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z22
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z21
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z20
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z19
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z22, Z1
+	VMINPS            Z1, Z20, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z22, Z2
+	VMINPS            Z2, Z20, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z21, Z3
+	VMINPS            Z3, Z19, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z21, Z4
+	VMINPS            Z4, Z19, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z20, Z0
-	VMINPS       Z0, Z18, Z0
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z20, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z24, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
 	VADDPS       Z29, Z0, Z0
 	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z24, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z1
-	VMINPS       Z1, Z18, Z1
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z20, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z24, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
 	VADDPS       Z29, Z1, Z1
 	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z27, Z0, K1
@@ -2682,19 +2989,19 @@ short2rare:
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z19, Z0
-	VMINPS       Z0, Z17, Z0
+	VMAXPS       Z0, Z21, Z0
+	VMINPS       Z0, Z19, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z23, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
 	VADDPS       Z29, Z0, Z0
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z23, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z19, Z1
-	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z1, Z21, Z1
+	VMINPS       Z1, Z19, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z23, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
 	VADDPS       Z29, Z1, Z1
 	VPTESTMD     Z27, Z0, K1
 	VPADDD       Z28, Z0, Z3
@@ -2714,128 +3021,124 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z16
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z15
-	VBROADCASTSS 8(R8), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z14
-	VBROADCASTSS 12(R8), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z13
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z12
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z11
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z10
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z9
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z16, Z1
-	VMINPS       Z1, Z12, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z11, Z2
-	VFMADD213PS  Z29, Z23, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z14, Z3
-	VMINPS       Z3, Z10, Z3
-	VFMADD213PS  Z29, Z22, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z13, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z29, Z21, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVNTPS     Z3, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z20
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z19
+	VBROADCASTSS      8(R8), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z18
+	VBROADCASTSS      12(R8), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z17
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z16
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z15
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z14
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z13
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z20, Z1
+	VMINPS            Z1, Z16, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z19, Z2
+	VMINPS            Z2, Z15, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z18, Z3
+	VMINPS            Z3, Z14, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z17, Z4
+	VMINPS            Z4, Z13, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z16, Z0
-	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z16, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z24, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
 	VADDPS       Z29, Z0, Z0
 	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z23, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z1, Z19, Z1
+	VMINPS       Z1, Z15, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z23, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
 	VADDPS       Z29, Z1, Z1
 	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z27, Z0, K1
@@ -2857,19 +3160,19 @@ short4rare:
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z22, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z14, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z14, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z22, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
 	VADDPS       Z29, Z0, Z0
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z21, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z1
-	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z1, Z17, Z1
+	VMINPS       Z1, Z13, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z21, Z1, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
 	VADDPS       Z29, Z1, Z1
 	VPTESTMD     Z27, Z0, K1
 	VPADDD       Z28, Z0, Z3
@@ -3098,7 +3401,7 @@ TEXT ·FakeQuantizeMinvalBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
-	// vector registers in use at once: 30
+	// vector registers in use at once: 21
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3439,223 +3742,203 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS (DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z18
-	VFMADD231PS  Z2, Z0, Z18
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z17
-	VFMADD231PS  Z2, Z0, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z16
-	VFMADD231PS  Z2, Z0, Z16
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z15
-	VFMADD231PS  Z2, Z0, Z15
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  (BX), Z0, Z22
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  (BX), Z0, Z21
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  4(BX), Z0, Z20
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(BX), Z0, Z19
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 8(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(BX), Z4
-	VMULPS       Z4, Z0, Z5
-	VBROADCASTSS 12(DX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VADDPS       Z17, Z18, Z0
-	VADDPS       Z15, Z16, Z4
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS (DX), Z4
-	VFMADD213PS  Z29, Z4, Z0
-	VBROADCASTSS (R8), Z6
-	VADDPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z17, Z7
-	VMAXPS       Z7, Z31, Z7
-	VMINPS       Z7, Z30, Z7
-	VFMADD213PS  Z29, Z4, Z7
-	VADDPS       Z6, Z7, Z7
-	VPTESTMD     Z27, Z0, K1
-	VPADDD       Z28, Z0, Z0
-	VPADDD       Z26, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z27, Z7, K1
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K1, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPACKUSDW    Z7, Z0, Z0
-	VPERMQ       Z0, Z25, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS 4(DX), Z4
-	VFMADD213PS  Z29, Z4, Z0
-	VBROADCASTSS 4(R8), Z6
-	VADDPS       Z6, Z0, Z0
-	VRNDSCALEPS  $0x08, Z15, Z7
-	VMAXPS       Z7, Z31, Z7
-	VMINPS       Z7, Z30, Z7
-	VFMADD213PS  Z29, Z4, Z7
-	VADDPS       Z6, Z7, Z7
-	VPTESTMD     Z27, Z0, K1
-	VPADDD       Z28, Z0, Z0
-	VPADDD       Z26, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z27, Z7, K1
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K1, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPACKUSDW    Z7, Z0, Z0
-	VPERMQ       Z0, Z25, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z1, Z17
-	VMOVAPS      Z5, Z16
-	VMOVAPS      Z2, Z15
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z21, Z22, Z0
+	VADDPS            Z19, Z20, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z21, Z5
+	VMAXPS            Z5, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VFMADD132PS.BCST  (DX), Z29, Z5
+	VADDPS.BCST       (R8), Z5, Z5
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z5, K1
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  4(DX), Z29, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z19, Z5
+	VMAXPS            Z5, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VFMADD132PS.BCST  4(DX), Z29, Z5
+	VADDPS.BCST       4(R8), Z5, Z5
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z5, K1
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z2, Z21
+	VMOVAPS           Z3, Z20
+	VMOVAPS           Z4, Z19
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VADDPS       Z20, Z1, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z24, Z2
-	VADDPS       Z20, Z2, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z23, Z3
-	VADDPS       Z19, Z3, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z23, Z4
-	VADDPS       Z19, Z4, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -3676,245 +3959,205 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFMADD231PS  Z1, Z0, Z12
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFMADD231PS  Z1, Z0, Z11
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFMADD231PS  Z1, Z0, Z10
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z9
-	VFMADD231PS  Z1, Z0, Z9
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  (BX), Z0, Z20
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(BX), Z0, Z19
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  8(BX), Z0, Z18
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFNMADD231PS.BCST 12(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  12(BX), Z0, Z17
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z11, Z12, Z0
-	VADDPS       Z9, Z10, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z12, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS (DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VBROADCASTSS (R8), Z1
-	VADDPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z11, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(DX), Z6
-	VFMADD213PS  Z29, Z6, Z1
-	VBROADCASTSS 4(R8), Z6
-	VADDPS       Z6, Z1, Z1
-	VPTESTMD     Z27, Z0, K1
-	VPADDD       Z28, Z0, Z0
-	VPADDD       Z26, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z25, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS 8(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VBROADCASTSS 8(R8), Z1
-	VADDPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z9, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 12(DX), Z6
-	VFMADD213PS  Z29, Z6, Z1
-	VBROADCASTSS 12(R8), Z6
-	VADDPS       Z6, Z1, Z1
-	VPTESTMD     Z27, Z0, K1
-	VPADDD       Z28, Z0, Z0
-	VPADDD       Z26, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z25, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVAPS      Z2, Z12
-	VMOVAPS      Z3, Z11
-	VMOVAPS      Z4, Z10
-	VMOVAPS      Z5, Z9
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFNMADD231PS.BCST 24(DX), Z3, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z3
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFNMADD231PS.BCST 28(DX), Z4, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z4
+	VADDPS            Z19, Z20, Z0
+	VADDPS            Z17, Z18, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z19, Z5
+	VMAXPS            Z5, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VFMADD132PS.BCST  4(DX), Z29, Z5
+	VADDPS.BCST       4(R8), Z5, Z5
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z5, K1
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  8(DX), Z29, Z0
+	VADDPS.BCST       8(R8), Z0, Z0
+	VRNDSCALEPS       $0x08, Z17, Z5
+	VMAXPS            Z5, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VFMADD132PS.BCST  12(DX), Z29, Z5
+	VADDPS.BCST       12(R8), Z5, Z5
+	VPTESTMD          Z27, Z0, K1
+	VPADDD            Z28, Z0, Z0
+	VPADDD            Z26, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z27, Z5, K1
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z25, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z2, Z19
+	VMOVAPS           Z3, Z18
+	VMOVAPS           Z4, Z17
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS 4(R8), Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VADDPS       Z16, Z1, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z23, Z2
-	VADDPS       Z15, Z2, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z22, Z3
-	VADDPS       Z14, Z3, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z21, Z4
-	VADDPS       Z13, Z4, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVUPS           Z3, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -4401,117 +4644,113 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VADDPS       Z20, Z1, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z24, Z2
-	VADDPS       Z20, Z2, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z23, Z3
-	VADDPS       Z19, Z3, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z23, Z4
-	VADDPS       Z19, Z4, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVNTPS     Z3, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
+	VSUBPS.BCST  (R8), Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z24, Z0, Z0
-	VADDPS       Z20, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z20, Z1, Z1
+	VSUBPS.BCST  (R8), Z1, Z1
 	VDIVPS       Z24, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z24, Z1, Z1
-	VADDPS       Z20, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VADDPS.BCST  (R8), Z1, Z1
 	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z27, Z0, K1
 	VPADDD       Z28, Z0, Z3
@@ -4530,24 +4769,24 @@ short2rare:
 	VMOVUPS      Z3, (DI)
 	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
+	VSUBPS.BCST  4(R8), Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z23, Z0, Z0
-	VADDPS       Z19, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z19, Z1, Z1
+	VSUBPS.BCST  4(R8), Z1, Z1
 	VDIVPS       Z23, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z23, Z1, Z1
-	VADDPS       Z19, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS.BCST  4(R8), Z1, Z1
 	VPTESTMD     Z27, Z0, K1
 	VPADDD       Z28, Z0, Z3
 	VPADDD       Z26, Z3, K1, Z3
@@ -4566,123 +4805,115 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS 4(R8), Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z24, Z1
-	VADDPS       Z16, Z1, Z1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z23, Z2
-	VADDPS       Z15, Z2, Z2
-	VPTESTMD     Z27, Z1, K1
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K1
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K1, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z22, Z3
-	VADDPS       Z14, Z3, Z3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z21, Z4
-	VADDPS       Z13, Z4, Z4
-	VPTESTMD     Z27, Z3, K1
-	VPADDD       Z28, Z3, Z3
-	VPADDD       Z26, Z3, K1, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPTESTMD     Z27, Z4, K1
-	VPADDD       Z28, Z4, Z4
-	VPADDD       Z26, Z4, K1, Z4
-	VPSRLD       $0x10, Z4, Z4
-	VPACKUSDW    Z4, Z3, Z3
-	VPERMQ       Z3, Z25, Z3
-	VMOVNTPS     Z3, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VPTESTMD          Z27, Z1, K1
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K1
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K1, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VPTESTMD          Z27, Z3, K1
+	VPADDD            Z28, Z3, Z3
+	VPADDD            Z26, Z3, K1, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPTESTMD          Z27, Z4, K1
+	VPADDD            Z28, Z4, Z4
+	VPADDD            Z26, Z4, K1, Z4
+	VPSRLD            $0x10, Z4, Z4
+	VPACKUSDW         Z4, Z3, Z3
+	VPERMQ            Z3, Z25, Z3
+	VMOVNTPS          Z3, 64(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
+	VSUBPS.BCST  (R8), Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z24, Z0, Z0
-	VADDPS       Z16, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
 	VPMOVZXWD    32(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z15, Z1, Z1
+	VSUBPS.BCST  4(R8), Z1, Z1
 	VDIVPS       Z23, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z23, Z1, Z1
-	VADDPS       Z15, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS.BCST  4(R8), Z1, Z1
 	VBROADCASTSS constantsAVX512<>+76(SB), Z2
 	VPTESTMD     Z27, Z0, K1
 	VPADDD       Z28, Z0, Z3
@@ -4701,24 +4932,24 @@ short4rare:
 	VMOVUPS      Z3, (DI)
 	VPMOVZXWD    64(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
+	VSUBPS.BCST  8(R8), Z0, Z0
 	VDIVPS       Z22, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z0
 	VMINPS       Z0, Z30, Z0
 	VADDPS       Z29, Z0, Z0
-	VMULPS       Z22, Z0, Z0
-	VADDPS       Z14, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z13, Z1, Z1
+	VSUBPS.BCST  12(R8), Z1, Z1
 	VDIVPS       Z21, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z1
-	VMULPS       Z21, Z1, Z1
-	VADDPS       Z13, Z1, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
+	VADDPS.BCST  12(R8), Z1, Z1
 	VPTESTMD     Z27, Z0, K1
 	VPADDD       Z28, Z0, Z3
 	VPADDD       Z26, Z3, K1, Z3
@@ -4922,7 +5153,7 @@ TEXT ·FakeQuantizeBytesBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table, Z24 0x1010101
 	// per group: Z23 scale, Z22 recip
-	// vector registers in use at once: 28
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -5276,219 +5507,215 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFMADD231PS  Z1, Z0, Z18
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFMADD231PS  Z1, Z0, Z17
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFMADD231PS  Z1, Z0, Z16
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z21
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  (R8), Z0, Z20
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  (R8), Z0, Z19
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z18
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(R8), Z0, Z16
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(BX), Z5
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z5, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VADDPS       Z18, Z19, Z0
-	VADDPS       Z16, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS (BX), Z5
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z5, Z1, Z7
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z1, Z5
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPTESTMD     Z27, Z7, K3
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPACKUSDW    Z5, Z7, Z7
-	VPERMQ       Z7, Z25, Z7
-	VMOVUPS      Z7, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(BX), Z5
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z5, Z1, Z7
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z1, Z5
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPTESTMD     Z27, Z7, K5
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z27, Z5, K5
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPACKUSDW    Z5, Z7, Z7
-	VPERMQ       Z7, Z25, Z7
-	VMOVUPS      Z7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z19
-	VMOVAPS      Z4, Z18
-	VMOVAPS      Z3, Z17
-	VMOVAPS      Z6, Z16
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z5
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z6
+	VFNMADD231PS.BCST 12(BX), Z6, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z6
+	VADDPS            Z19, Z20, Z0
+	VADDPS            Z16, Z17, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z21, Z7, Z8
+	VCMPPS            $0x00, Z0, Z7, K1
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z9
+	VFMADD231PS       Z21, Z7, Z9
+	VCMPPS            $0x00, Z0, Z7, K2
+	VPTESTMD          Z27, Z8, K3
+	VPADDD            Z28, Z8, Z8
+	VPADDD            Z26, Z8, K3, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPTESTMD          Z27, Z9, K3
+	VPADDD            Z28, Z9, Z9
+	VPADDD            Z26, Z9, K3, Z9
+	VPSRLD            $0x10, Z9, Z9
+	VPACKUSDW         Z9, Z8, Z8
+	VPERMQ            Z8, Z25, Z8
+	VMOVUPS           Z8, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z18, Z7, Z8
+	VCMPPS            $0x00, Z0, Z7, K3
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z9
+	VFMADD231PS       Z18, Z7, Z9
+	VCMPPS            $0x00, Z0, Z7, K4
+	VPTESTMD          Z27, Z8, K5
+	VPADDD            Z28, Z8, Z8
+	VPADDD            Z26, Z8, K5, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPTESTMD          Z27, Z9, K5
+	VPADDD            Z28, Z9, Z9
+	VPADDD            Z26, Z9, K5, Z9
+	VPSRLD            $0x10, Z9, Z9
+	VPACKUSDW         Z9, Z8, Z8
+	VPERMQ            Z8, Z25, Z8
+	VMOVUPS           Z8, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z3, Z19
+	VMOVAPS           Z4, Z17
+	VMOVAPS           Z6, Z16
+	VMOVAPS           Z2, Z21
+	VMOVAPS           Z5, Z18
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z21, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z20, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z22, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z22, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -5509,231 +5736,223 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z1, Z0, Z15
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFMADD231PS  Z1, Z0, Z14
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFMADD231PS  Z1, Z0, Z13
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFMADD231PS  Z1, Z0, Z12
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z19
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  (R8), Z0, Z18
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z17
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z15
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFMADD231PS.BCST  8(R8), Z0, Z14
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z13
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z12
+	VFMADD231PS.BCST  12(R8), Z0, Z12
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z14, Z15, Z0
-	VADDPS       Z12, Z13, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z15, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS (BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z14, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(BX), Z7
-	VFMADD213PS  Z29, Z1, Z7
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPTESTMD     Z27, Z6, K3
-	VPADDD       Z28, Z6, Z6
-	VPADDD       Z26, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPTESTMD     Z27, Z7, K3
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPACKUSDW    Z7, Z6, Z6
-	VPERMQ       Z6, Z25, Z6
-	VMOVUPS      Z6, (DI)
-	VRNDSCALEPS  $0x08, Z13, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 8(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z12, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 12(BX), Z7
-	VFMADD213PS  Z29, Z1, Z7
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPTESTMD     Z27, Z6, K5
-	VPADDD       Z28, Z6, Z6
-	VPADDD       Z26, Z6, K5, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPTESTMD     Z27, Z7, K5
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPACKUSDW    Z7, Z6, Z6
-	VPERMQ       Z6, Z25, Z6
-	VMOVUPS      Z6, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z15
-	VMOVAPS      Z3, Z14
-	VMOVAPS      Z4, Z13
-	VMOVAPS      Z5, Z12
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z3
+	VBROADCASTSS      20(BX), Z4
+	VFNMADD231PS.BCST 20(BX), Z3, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z3
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z5
+	VBROADCASTSS      24(BX), Z6
+	VFNMADD231PS.BCST 24(BX), Z5, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z5
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z7
+	VBROADCASTSS      28(BX), Z8
+	VFNMADD231PS.BCST 28(BX), Z7, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z7
+	VADDPS            Z16, Z18, Z0
+	VADDPS            Z12, Z14, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z19, Z9, Z10
+	VCMPPS            $0x00, Z0, Z9, K1
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z11
+	VFMADD231PS       Z17, Z9, Z11
+	VCMPPS            $0x00, Z0, Z9, K2
+	VPTESTMD          Z27, Z10, K3
+	VPADDD            Z28, Z10, Z10
+	VPADDD            Z26, Z10, K3, Z10
+	VPSRLD            $0x10, Z10, Z10
+	VPTESTMD          Z27, Z11, K3
+	VPADDD            Z28, Z11, Z11
+	VPADDD            Z26, Z11, K3, Z11
+	VPSRLD            $0x10, Z11, Z11
+	VPACKUSDW         Z11, Z10, Z10
+	VPERMQ            Z10, Z25, Z10
+	VMOVUPS           Z10, (DI)
+	VRNDSCALEPS       $0x08, Z14, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z15, Z9, Z10
+	VCMPPS            $0x00, Z0, Z9, K3
+	VRNDSCALEPS       $0x08, Z12, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z11
+	VFMADD231PS       Z13, Z9, Z11
+	VCMPPS            $0x00, Z0, Z9, K4
+	VPTESTMD          Z27, Z10, K5
+	VPADDD            Z28, Z10, Z10
+	VPADDD            Z26, Z10, K5, Z10
+	VPSRLD            $0x10, Z10, Z10
+	VPTESTMD          Z27, Z11, K5
+	VPADDD            Z28, Z11, Z11
+	VPADDD            Z26, Z11, K5, Z11
+	VPSRLD            $0x10, Z11, Z11
+	VPACKUSDW         Z11, Z10, Z10
+	VPERMQ            Z10, Z25, Z10
+	VMOVUPS           Z10, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z18
+	VMOVAPS           Z3, Z16
+	VMOVAPS           Z5, Z14
+	VMOVAPS           Z7, Z12
+	VMOVAPS           Z2, Z19
+	VMOVAPS           Z4, Z17
+	VMOVAPS           Z6, Z15
+	VMOVAPS           Z8, Z13
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z19, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z2
-	VFNMADD231PS Z22, Z2, Z0
-	VFMADD231PS  Z18, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFNMADD231PS Z21, Z3, Z0
-	VFMADD231PS  Z17, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z4
-	VFNMADD231PS Z20, Z4, Z0
-	VFMADD231PS  Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z21, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z20, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VBROADCASTSS      8(BX), Z21
+	VBROADCASTSS      12(BX), Z20
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -6230,98 +6449,96 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z21, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z20, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z22, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z22, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
@@ -6331,7 +6548,7 @@ short2rare:
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z23, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z29, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
@@ -6341,7 +6558,7 @@ short2rare:
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z23, Z3, Z3
+	VMULPS.BCST  (BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -6367,7 +6584,7 @@ short2rare:
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z22, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
@@ -6377,7 +6594,7 @@ short2rare:
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z22, Z4, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
 	VADDPS       Z29, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
@@ -6403,102 +6620,98 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z19, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z2
-	VFNMADD231PS Z22, Z2, Z0
-	VFMADD231PS  Z18, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFNMADD231PS Z21, Z3, Z0
-	VFMADD231PS  Z17, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z4
-	VFNMADD231PS Z20, Z4, Z0
-	VFMADD231PS  Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z21, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z20, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VBROADCASTSS      8(BX), Z21
+	VBROADCASTSS      12(BX), Z20
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -6508,7 +6721,7 @@ short4rare:
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z23, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z29, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
@@ -6518,7 +6731,7 @@ short4rare:
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z22, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -6544,7 +6757,7 @@ short4rare:
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z21, Z3, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
@@ -6554,7 +6767,7 @@ short4rare:
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z20, Z4, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
 	VADDPS       Z29, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
@@ -6767,7 +6980,7 @@ TEXT ·FakeQuantizeZeroPointBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table, Z24 0x1010101
 	// per group: Z23 scale, Z22 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z21 ToFloat, Z20 ToFloat
-	// vector registers in use at once: 30
+	// vector registers in use at once: 32
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -6805,6 +7018,121 @@ groups:
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R10, $+256
+	JLT          grouploop
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z22, Z0, Z19
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z22, Z0, Z18
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z22, Z0, Z17
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VMOVAPS      Z1, Z16
+	VFMADD231PS  Z22, Z0, Z16
+
+groupahead:
+	VPMOVZXWD    128(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    160(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    192(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VPMOVZXWD    224(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z22, Z0, Z4
+	VADDPS       Z18, Z19, Z0
+	VADDPS       Z16, Z17, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z19, Z0
+	VMAXPS       Z0, Z21, Z5
+	VMINPS       Z5, Z20, Z5
+	VMOVAPS      Z29, Z6
+	VFMADD231PS  Z23, Z5, Z6
+	VCMPPS       $0x00, Z0, Z5, K1
+	VRNDSCALEPS  $0x08, Z18, Z0
+	VMAXPS       Z0, Z21, Z5
+	VMINPS       Z5, Z20, Z5
+	VMOVAPS      Z29, Z7
+	VFMADD231PS  Z23, Z5, Z7
+	VCMPPS       $0x00, Z0, Z5, K2
+	VPTESTMD     Z27, Z6, K3
+	VPADDD       Z28, Z6, Z6
+	VPADDD       Z26, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPTESTMD     Z27, Z7, K3
+	VPADDD       Z28, Z7, Z7
+	VPADDD       Z26, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPACKUSDW    Z7, Z6, Z6
+	VPERMQ       Z6, Z25, Z6
+	VMOVUPS      Z6, (DI)
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z21, Z5
+	VMINPS       Z5, Z20, Z5
+	VMOVAPS      Z29, Z6
+	VFMADD231PS  Z23, Z5, Z6
+	VCMPPS       $0x00, Z0, Z5, K3
+	VRNDSCALEPS  $0x08, Z16, Z0
+	VMAXPS       Z0, Z21, Z5
+	VMINPS       Z5, Z20, Z5
+	VMOVAPS      Z29, Z7
+	VFMADD231PS  Z23, Z5, Z7
+	VCMPPS       $0x00, Z0, Z5, K4
+	VPTESTMD     Z27, Z6, K5
+	VPADDD       Z28, Z6, Z6
+	VPADDD       Z26, Z6, K5, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPTESTMD     Z27, Z7, K5
+	VPADDD       Z28, Z7, Z7
+	VPADDD       Z26, Z7, K5, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPACKUSDW    Z7, Z6, Z6
+	VPERMQ       Z6, Z25, Z6
+	VMOVUPS      Z6, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z1, Z19
+	VMOVAPS      Z2, Z18
+	VMOVAPS      Z3, Z17
+	VMOVAPS      Z4, Z16
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -7011,104 +7339,230 @@ groupend:
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  (R8), Z0, Z17
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFMADD231PS.BCST  4(R8), Z0, Z15
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFMADD231PS.BCST  4(R8), Z0, Z14
+
+short2ahead:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z16, Z17, Z0
+	VADDPS            Z14, Z15, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VBROADCASTSS      (R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z7
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z7, Z5, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  (BX), Z7, Z8
+	VCMPPS            $0x00, Z0, Z7, K1
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z6, Z6
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z6, Z5
+	VCMPPS            $0x00, Z0, Z6, K2
+	VPTESTMD          Z27, Z8, K3
+	VPADDD            Z28, Z8, Z8
+	VPADDD            Z26, Z8, K3, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z8, Z8
+	VPERMQ            Z8, Z25, Z8
+	VMOVUPS           Z8, (DI)
+	VRNDSCALEPS       $0x08, Z15, Z0
+	VBROADCASTSS      4(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z7
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z7, Z5, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  4(BX), Z7, Z8
+	VCMPPS            $0x00, Z0, Z7, K3
+	VRNDSCALEPS       $0x08, Z14, Z0
+	VMAXPS            Z0, Z6, Z6
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  4(BX), Z6, Z5
+	VCMPPS            $0x00, Z0, Z6, K4
+	VPTESTMD          Z27, Z8, K5
+	VPADDD            Z28, Z8, Z8
+	VPADDD            Z26, Z8, K5, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPTESTMD          Z27, Z5, K5
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z8, Z8
+	VPERMQ            Z8, Z25, Z8
+	VMOVUPS           Z8, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z17
+	VMOVAPS           Z2, Z16
+	VMOVAPS           Z3, Z15
+	VMOVAPS           Z4, Z14
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z19
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z18
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z17
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z16
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z21, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z20, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z22, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z19, Z0
-	VMINPS       Z0, Z17, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z19, Z0
-	VMINPS       Z0, Z17, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z18, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z18, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z22, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z21
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z20
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z19
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z18
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z21, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z21, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z20, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z20, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -7130,118 +7584,252 @@ short2end:
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  (R8), Z0, Z11
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  4(R8), Z0, Z10
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  8(R8), Z0, Z9
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  12(R8), Z0, Z8
+
+short4ahead:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z10, Z11, Z0
+	VADDPS            Z8, Z9, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z11, Z0
+	VBROADCASTSS      (R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z6, Z5
+	VCMPPS            $0x00, Z0, Z6, K1
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VBROADCASTSS      4(R9), Z6
+	VPSUBD            Z6, Z31, Z7
+	VCVTDQ2PS         Z7, Z7
+	VMAXPS            Z0, Z7, Z7
+	VPSUBD            Z6, Z30, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMINPS            Z7, Z6, Z7
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z7, Z6
+	VCMPPS            $0x00, Z0, Z7, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z6, K3
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VBROADCASTSS      8(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  8(BX), Z6, Z5
+	VCMPPS            $0x00, Z0, Z6, K3
+	VRNDSCALEPS       $0x08, Z8, Z0
+	VBROADCASTSS      12(R9), Z6
+	VPSUBD            Z6, Z31, Z7
+	VCVTDQ2PS         Z7, Z7
+	VMAXPS            Z0, Z7, Z7
+	VPSUBD            Z6, Z30, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMINPS            Z7, Z6, Z7
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  12(BX), Z7, Z6
+	VCMPPS            $0x00, Z0, Z7, K4
+	VPTESTMD          Z27, Z5, K5
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z6, K5
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K5, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z11
+	VMOVAPS           Z2, Z10
+	VMOVAPS           Z3, Z9
+	VMOVAPS           Z4, Z8
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z15
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z14
-	VBROADCASTSS 8(R9), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z13
-	VBROADCASTSS 12(R9), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z12
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z11
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z9
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z8
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z19, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z2
-	VFNMADD231PS Z22, Z2, Z0
-	VFMADD231PS  Z18, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFNMADD231PS Z21, Z3, Z0
-	VFMADD231PS  Z17, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z4
-	VFNMADD231PS Z20, Z4, Z0
-	VFMADD231PS  Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z11, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z14, Z0
-	VMINPS       Z0, Z10, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z13, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z21, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z12, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z20, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VBROADCASTSS      8(BX), Z21
+	VBROADCASTSS      12(BX), Z20
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z19
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z18
+	VBROADCASTSS      8(R9), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z17
+	VBROADCASTSS      12(R9), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z16
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z15
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z14
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z13
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z12
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z19, Z0
+	VMINPS            Z0, Z15, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z18, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z17, Z0
+	VMINPS            Z0, Z13, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z16, Z0
+	VMINPS            Z0, Z12, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -7783,129 +8371,127 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z19
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z18
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z17
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z16
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z21, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z20, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z22, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z19, Z0
-	VMINPS       Z0, Z17, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z19, Z0
-	VMINPS       Z0, Z17, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z18, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z18, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z22, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z21
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z20
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z19
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z18
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z21, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z21, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z20, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z20, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z0, Z21, Z1
+	VMINPS       Z1, Z19, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z23, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z29, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z19, Z1
-	VMINPS       Z1, Z17, Z1
+	VMAXPS       Z0, Z21, Z1
+	VMINPS       Z1, Z19, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z23, Z3, Z3
+	VMULPS.BCST  (BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -7928,20 +8514,20 @@ short2rare:
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z22, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z18, Z2
-	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z1, Z20, Z2
+	VMINPS       Z2, Z18, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z22, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z22, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z18, Z2
-	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z1, Z20, Z2
+	VMINPS       Z2, Z18, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z22, Z4, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
 	VADDPS       Z29, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
@@ -7967,143 +8553,139 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z15
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z14
-	VBROADCASTSS 8(R9), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z13
-	VBROADCASTSS 12(R9), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z12
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z11
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z9
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z8
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z19, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z2
-	VFNMADD231PS Z22, Z2, Z0
-	VFMADD231PS  Z18, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFNMADD231PS Z21, Z3, Z0
-	VFMADD231PS  Z17, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z4
-	VFNMADD231PS Z20, Z4, Z0
-	VFMADD231PS  Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z11, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z14, Z0
-	VMINPS       Z0, Z10, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z13, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z21, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z12, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z20, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VBROADCASTSS      8(BX), Z21
+	VBROADCASTSS      12(BX), Z20
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z19
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z18
+	VBROADCASTSS      8(R9), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z17
+	VBROADCASTSS      12(R9), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z16
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z15
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z14
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z13
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z12
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z19, Z0
+	VMINPS            Z0, Z15, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z18, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z17, Z0
+	VMINPS            Z0, Z13, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z16, Z0
+	VMINPS            Z0, Z12, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z15, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z23, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z29, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z22, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z14, Z1
-	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z14, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z22, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -8126,20 +8708,20 @@ short4rare:
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z21, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z17, Z2
+	VMINPS       Z2, Z13, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z21, Z3, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z20, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z12, Z2
-	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z1, Z16, Z2
+	VMINPS       Z2, Z12, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z20, Z4, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
 	VADDPS       Z29, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
@@ -8392,7 +8974,7 @@ TEXT ·FakeQuantizeMinvalBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table, Z24 0x1010101
 	// per group: Z23 scale, Z22 recip, Z21 minval
-	// vector registers in use at once: 26
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -8428,6 +9010,133 @@ groups:
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R10, $+256
+	JLT          grouploop
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFMADD231PS  Z22, Z0, Z20
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z22, Z0, Z19
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z22, Z0, Z18
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z22, Z0, Z17
+
+groupahead:
+	VPMOVZXWD    128(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z1
+	VFNMADD231PS Z23, Z1, Z0
+	VFMADD231PS  Z22, Z0, Z1
+	VPMOVZXWD    160(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z2
+	VFNMADD231PS Z23, Z2, Z0
+	VFMADD231PS  Z22, Z0, Z2
+	VPMOVZXWD    192(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z3
+	VFNMADD231PS Z23, Z3, Z0
+	VFMADD231PS  Z22, Z0, Z3
+	VPMOVZXWD    224(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VSUBPS       Z21, Z0, Z0
+	VMULPS       Z22, Z0, Z4
+	VFNMADD231PS Z23, Z4, Z0
+	VFMADD231PS  Z22, Z0, Z4
+	VADDPS       Z19, Z20, Z0
+	VADDPS       Z17, Z18, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z20, Z0
+	VMAXPS       Z0, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMOVAPS      Z29, Z6
+	VFMADD231PS  Z23, Z5, Z6
+	VADDPS       Z21, Z6, Z6
+	VCMPPS       $0x00, Z0, Z5, K1
+	VRNDSCALEPS  $0x08, Z19, Z0
+	VMAXPS       Z0, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMOVAPS      Z29, Z7
+	VFMADD231PS  Z23, Z5, Z7
+	VADDPS       Z21, Z7, Z7
+	VCMPPS       $0x00, Z0, Z5, K2
+	VPTESTMD     Z27, Z6, K3
+	VPADDD       Z28, Z6, Z6
+	VPADDD       Z26, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPTESTMD     Z27, Z7, K3
+	VPADDD       Z28, Z7, Z7
+	VPADDD       Z26, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPACKUSDW    Z7, Z6, Z6
+	VPERMQ       Z6, Z25, Z6
+	VMOVUPS      Z6, (DI)
+	VRNDSCALEPS  $0x08, Z18, Z0
+	VMAXPS       Z0, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMOVAPS      Z29, Z6
+	VFMADD231PS  Z23, Z5, Z6
+	VADDPS       Z21, Z6, Z6
+	VCMPPS       $0x00, Z0, Z5, K3
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z31, Z5
+	VMINPS       Z5, Z30, Z5
+	VMOVAPS      Z29, Z7
+	VFMADD231PS  Z23, Z5, Z7
+	VADDPS       Z21, Z7, Z7
+	VCMPPS       $0x00, Z0, Z5, K4
+	VPTESTMD     Z27, Z6, K5
+	VPADDD       Z28, Z6, Z6
+	VPADDD       Z26, Z6, K5, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPTESTMD     Z27, Z7, K5
+	VPADDD       Z28, Z7, Z7
+	VPADDD       Z26, Z7, K5, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPACKUSDW    Z7, Z6, Z6
+	VPERMQ       Z6, Z25, Z6
+	VMOVUPS      Z6, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z24, K1, Z0
+	VMOVUPS      Z0, (SI)
+	VMOVAPS      Z1, Z20
+	VMOVAPS      Z2, Z19
+	VMOVAPS      Z3, Z18
+	VMOVAPS      Z4, Z17
+	ADDQ         $+128, DI
+	ADDQ         $+64, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -8650,104 +9359,230 @@ groupend:
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  (R8), Z0, Z21
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  (R8), Z0, Z20
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+
+short2ahead:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z20, Z21, Z0
+	VADDPS            Z18, Z19, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  (BX), Z5, Z7
+	VADDPS.BCST       (R9), Z7, Z7
+	VCMPPS            $0x00, Z0, Z5, K2
+	VPTESTMD          Z27, Z6, K3
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPTESTMD          Z27, Z7, K3
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z6, Z6
+	VPERMQ            Z6, Z25, Z6
+	VMOVUPS           Z6, (DI)
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  4(BX), Z5, Z7
+	VADDPS.BCST       4(R9), Z7, Z7
+	VCMPPS            $0x00, Z0, Z5, K4
+	VPTESTMD          Z27, Z6, K5
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K5, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPTESTMD          Z27, Z7, K5
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K5, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z6, Z6
+	VPERMQ            Z6, Z25, Z6
+	VMOVUPS           Z6, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z2, Z20
+	VMOVAPS           Z3, Z19
+	VMOVAPS           Z4, Z18
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS (R9), Z19
-	VBROADCASTSS 4(R9), Z18
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z21, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z20, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z20, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z22, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VADDPS       Z19, Z5, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VADDPS       Z19, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VADDPS       Z18, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z22, Z0, Z2
-	VADDPS       Z18, Z2, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -8769,110 +9604,232 @@ short2end:
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  (R8), Z0, Z19
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  8(R8), Z0, Z17
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+
+short4ahead:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z18, Z19, Z0
+	VADDPS            Z16, Z17, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  4(BX), Z5, Z7
+	VADDPS.BCST       4(R9), Z7, Z7
+	VCMPPS            $0x00, Z0, Z5, K2
+	VPTESTMD          Z27, Z6, K3
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPTESTMD          Z27, Z7, K3
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z6, Z6
+	VPERMQ            Z6, Z25, Z6
+	VMOVUPS           Z6, (DI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  8(BX), Z5, Z6
+	VADDPS.BCST       8(R9), Z6, Z6
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  12(BX), Z5, Z7
+	VADDPS.BCST       12(R9), Z7, Z7
+	VCMPPS            $0x00, Z0, Z5, K4
+	VPTESTMD          Z27, Z6, K5
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K5, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPTESTMD          Z27, Z7, K5
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K5, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z6, Z6
+	VPERMQ            Z6, Z25, Z6
+	VMOVUPS           Z6, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z2, Z18
+	VMOVAPS           Z3, Z17
+	VMOVAPS           Z4, Z16
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VBROADCASTSS (R9), Z15
-	VBROADCASTSS 4(R9), Z14
-	VBROADCASTSS 8(R9), Z13
-	VBROADCASTSS 12(R9), Z12
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z19, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z18, Z0, Z2
-	VFNMADD231PS Z22, Z2, Z0
-	VFMADD231PS  Z18, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFNMADD231PS Z21, Z3, Z0
-	VFMADD231PS  Z17, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VMULPS       Z16, Z0, Z4
-	VFNMADD231PS Z20, Z4, Z0
-	VFMADD231PS  Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VADDPS       Z15, Z5, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z21, Z0, Z1
-	VADDPS       Z13, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z20, Z0, Z2
-	VADDPS       Z12, Z2, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VBROADCASTSS      8(BX), Z21
+	VBROADCASTSS      12(BX), Z20
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VADDPS.BCST       12(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -9411,132 +10368,128 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS (R9), Z19
-	VBROADCASTSS 4(R9), Z18
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z21, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z20, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z20, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z22, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VADDPS       Z19, Z5, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VADDPS       Z19, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VADDPS       Z18, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z22, Z0, Z2
-	VADDPS       Z18, Z2, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z23, Z2, Z2
-	VADDPS       Z19, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z23, Z3, Z3
-	VADDPS       Z19, Z3, Z3
+	VMULPS.BCST  (BX), Z3, Z3
+	VADDPS.BCST  (R9), Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VPTESTMD     Z27, Z2, K3
@@ -9556,25 +10509,25 @@ short2rare:
 	VMOVUPS      Z1, (DI)
 	VPMOVZXWD    64(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
+	VSUBPS.BCST  4(R9), Z1, Z1
 	VDIVPS       Z22, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z22, Z3, Z3
-	VADDPS       Z18, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS.BCST  4(R9), Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
+	VSUBPS.BCST  4(R9), Z1, Z1
 	VDIVPS       Z22, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z22, Z4, Z4
-	VADDPS       Z18, Z4, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VADDPS.BCST  4(R9), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
 	VPADDD       Z28, Z3, Z1
@@ -9599,138 +10552,130 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS 8(BX), Z21
-	VBROADCASTSS 12(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VBROADCASTSS 8(R8), Z17
-	VBROADCASTSS 12(R8), Z16
-	VBROADCASTSS (R9), Z15
-	VBROADCASTSS 4(R9), Z14
-	VBROADCASTSS 8(R9), Z13
-	VBROADCASTSS 12(R9), Z12
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFNMADD231PS Z23, Z1, Z0
-	VFMADD231PS  Z19, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z18, Z0, Z2
-	VFNMADD231PS Z22, Z2, Z0
-	VFMADD231PS  Z18, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFNMADD231PS Z21, Z3, Z0
-	VFMADD231PS  Z17, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z12, Z0, Z0
-	VMULPS       Z16, Z0, Z4
-	VFNMADD231PS Z20, Z4, Z0
-	VFMADD231PS  Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z23, Z0, Z5
-	VADDPS       Z15, Z5, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z21, Z0, Z1
-	VADDPS       Z13, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z20, Z0, Z2
-	VADDPS       Z12, Z2, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z24, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z23
+	VBROADCASTSS      4(BX), Z22
+	VBROADCASTSS      8(BX), Z21
+	VBROADCASTSS      12(BX), Z20
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VADDPS.BCST       12(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z24, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z23, Z2, Z2
-	VADDPS       Z15, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
 	VDIVPS       Z22, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z22, Z3, Z3
-	VADDPS       Z14, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS.BCST  4(R9), Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VPTESTMD     Z27, Z2, K3
@@ -9750,25 +10695,25 @@ short4rare:
 	VMOVUPS      Z1, (DI)
 	VPMOVZXWD    64(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z13, Z1, Z1
+	VSUBPS.BCST  8(R9), Z1, Z1
 	VDIVPS       Z21, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z21, Z3, Z3
-	VADDPS       Z13, Z3, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
+	VADDPS.BCST  8(R9), Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z12, Z1, Z1
+	VSUBPS.BCST  12(R9), Z1, Z1
 	VDIVPS       Z20, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z20, Z4, Z4
-	VADDPS       Z12, Z4, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
+	VADDPS.BCST  12(R9), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
 	VPADDD       Z28, Z3, Z1
@@ -9996,7 +10941,7 @@ TEXT ·FakeQuantizeBitsBF16AVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip
-	// vector registers in use at once: 27
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -10381,217 +11326,213 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFMADD231PS  Z1, Z0, Z20
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFMADD231PS  Z1, Z0, Z18
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFMADD231PS  Z1, Z0, Z17
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z22
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  (R8), Z0, Z21
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  (R8), Z0, Z20
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z19
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(R8), Z0, Z17
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(BX), Z5
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z5, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VADDPS       Z19, Z20, Z0
-	VADDPS       Z17, Z18, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS (BX), Z5
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z5, Z1, Z7
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z1, Z5
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPTESTMD     Z27, Z7, K3
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPACKUSDW    Z5, Z7, Z7
-	VPERMQ       Z7, Z25, Z7
-	VMOVUPS      Z7, (DI)
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(BX), Z5
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z5, Z1, Z7
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z17, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z1, Z5
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPTESTMD     Z27, Z7, K5
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z27, Z5, K5
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPACKUSDW    Z5, Z7, Z7
-	VPERMQ       Z7, Z25, Z7
-	VMOVUPS      Z7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z20
-	VMOVAPS      Z4, Z19
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z6, Z17
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z5
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z6
+	VFNMADD231PS.BCST 12(BX), Z6, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z6
+	VADDPS            Z20, Z21, Z0
+	VADDPS            Z17, Z18, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z22, Z7, Z8
+	VCMPPS            $0x00, Z0, Z7, K1
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z9
+	VFMADD231PS       Z22, Z7, Z9
+	VCMPPS            $0x00, Z0, Z7, K2
+	VPTESTMD          Z27, Z8, K3
+	VPADDD            Z28, Z8, Z8
+	VPADDD            Z26, Z8, K3, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPTESTMD          Z27, Z9, K3
+	VPADDD            Z28, Z9, Z9
+	VPADDD            Z26, Z9, K3, Z9
+	VPSRLD            $0x10, Z9, Z9
+	VPACKUSDW         Z9, Z8, Z8
+	VPERMQ            Z8, Z25, Z8
+	VMOVUPS           Z8, (DI)
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z19, Z7, Z8
+	VCMPPS            $0x00, Z0, Z7, K3
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z9
+	VFMADD231PS       Z19, Z7, Z9
+	VCMPPS            $0x00, Z0, Z7, K4
+	VPTESTMD          Z27, Z8, K5
+	VPADDD            Z28, Z8, Z8
+	VPADDD            Z26, Z8, K5, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPTESTMD          Z27, Z9, K5
+	VPADDD            Z28, Z9, Z9
+	VPADDD            Z26, Z9, K5, Z9
+	VPSRLD            $0x10, Z9, Z9
+	VPACKUSDW         Z9, Z8, Z8
+	VPERMQ            Z8, Z25, Z8
+	VMOVUPS           Z8, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z3, Z20
+	VMOVAPS           Z4, Z18
+	VMOVAPS           Z6, Z17
+	VMOVAPS           Z2, Z22
+	VMOVAPS           Z5, Z19
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z23, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -10612,229 +11553,221 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFMADD231PS  Z1, Z0, Z16
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z1, Z0, Z15
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFMADD231PS  Z1, Z0, Z14
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFMADD231PS  Z1, Z0, Z13
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z20
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  (R8), Z0, Z19
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z18
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z16
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFMADD231PS.BCST  8(R8), Z0, Z15
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z14
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z13
+	VFMADD231PS.BCST  12(R8), Z0, Z13
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z15, Z16, Z0
-	VADDPS       Z13, Z14, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS (BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z15, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(BX), Z7
-	VFMADD213PS  Z29, Z1, Z7
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPTESTMD     Z27, Z6, K3
-	VPADDD       Z28, Z6, Z6
-	VPADDD       Z26, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPTESTMD     Z27, Z7, K3
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPACKUSDW    Z7, Z6, Z6
-	VPERMQ       Z6, Z25, Z6
-	VMOVUPS      Z6, (DI)
-	VRNDSCALEPS  $0x08, Z14, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 8(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z13, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 12(BX), Z7
-	VFMADD213PS  Z29, Z1, Z7
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPTESTMD     Z27, Z6, K5
-	VPADDD       Z28, Z6, Z6
-	VPADDD       Z26, Z6, K5, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPTESTMD     Z27, Z7, K5
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPACKUSDW    Z7, Z6, Z6
-	VPERMQ       Z6, Z25, Z6
-	VMOVUPS      Z6, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z3, Z15
-	VMOVAPS      Z4, Z14
-	VMOVAPS      Z5, Z13
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z3
+	VBROADCASTSS      20(BX), Z4
+	VFNMADD231PS.BCST 20(BX), Z3, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z3
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z5
+	VBROADCASTSS      24(BX), Z6
+	VFNMADD231PS.BCST 24(BX), Z5, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z5
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z7
+	VBROADCASTSS      28(BX), Z8
+	VFNMADD231PS.BCST 28(BX), Z7, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z7
+	VADDPS            Z17, Z19, Z0
+	VADDPS            Z13, Z15, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z20, Z9, Z10
+	VCMPPS            $0x00, Z0, Z9, K1
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z11
+	VFMADD231PS       Z18, Z9, Z11
+	VCMPPS            $0x00, Z0, Z9, K2
+	VPTESTMD          Z27, Z10, K3
+	VPADDD            Z28, Z10, Z10
+	VPADDD            Z26, Z10, K3, Z10
+	VPSRLD            $0x10, Z10, Z10
+	VPTESTMD          Z27, Z11, K3
+	VPADDD            Z28, Z11, Z11
+	VPADDD            Z26, Z11, K3, Z11
+	VPSRLD            $0x10, Z11, Z11
+	VPACKUSDW         Z11, Z10, Z10
+	VPERMQ            Z10, Z25, Z10
+	VMOVUPS           Z10, (DI)
+	VRNDSCALEPS       $0x08, Z15, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z16, Z9, Z10
+	VCMPPS            $0x00, Z0, Z9, K3
+	VRNDSCALEPS       $0x08, Z13, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z11
+	VFMADD231PS       Z14, Z9, Z11
+	VCMPPS            $0x00, Z0, Z9, K4
+	VPTESTMD          Z27, Z10, K5
+	VPADDD            Z28, Z10, Z10
+	VPADDD            Z26, Z10, K5, Z10
+	VPSRLD            $0x10, Z10, Z10
+	VPTESTMD          Z27, Z11, K5
+	VPADDD            Z28, Z11, Z11
+	VPADDD            Z26, Z11, K5, Z11
+	VPSRLD            $0x10, Z11, Z11
+	VPACKUSDW         Z11, Z10, Z10
+	VPERMQ            Z10, Z25, Z10
+	VMOVUPS           Z10, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z3, Z17
+	VMOVAPS           Z5, Z15
+	VMOVAPS           Z7, Z13
+	VMOVAPS           Z2, Z20
+	VMOVAPS           Z4, Z18
+	VMOVAPS           Z6, Z16
+	VMOVAPS           Z8, Z14
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z21, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      8(BX), Z22
+	VBROADCASTSS      12(BX), Z21
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -11359,97 +12292,95 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z23, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
@@ -11459,7 +12390,7 @@ short2rare:
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z24, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z29, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
@@ -11469,7 +12400,7 @@ short2rare:
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z24, Z3, Z3
+	VMULPS.BCST  (BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -11495,7 +12426,7 @@ short2rare:
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z23, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
@@ -11505,7 +12436,7 @@ short2rare:
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z23, Z4, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
 	VADDPS       Z29, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
@@ -11530,101 +12461,97 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z21, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      8(BX), Z22
+	VBROADCASTSS      12(BX), Z21
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -11634,7 +12561,7 @@ short4rare:
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z24, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z29, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
@@ -11644,7 +12571,7 @@ short4rare:
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z23, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -11670,7 +12597,7 @@ short4rare:
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z22, Z3, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
@@ -11680,7 +12607,7 @@ short4rare:
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z21, Z4, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
 	VADDPS       Z29, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
@@ -11890,7 +12817,7 @@ TEXT ·FakeQuantizeZeroPointBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z22 ToFloat, Z21 ToFloat
-	// vector registers in use at once: 29
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -11927,6 +12854,120 @@ groups:
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R10, $+256
+	JLT          grouploop
+	VPMOVZXWD    (DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z1, Z20
+	VFMADD231PS  Z23, Z0, Z20
+	VPMOVZXWD    32(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z1, Z19
+	VFMADD231PS  Z23, Z0, Z19
+	VPMOVZXWD    64(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z1, Z18
+	VFMADD231PS  Z23, Z0, Z18
+	VPMOVZXWD    96(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VMOVAPS      Z1, Z17
+	VFMADD231PS  Z23, Z0, Z17
+
+groupahead:
+	VPMOVZXWD    128(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z1
+	VFNMADD231PS Z24, Z1, Z0
+	VFMADD231PS  Z23, Z0, Z1
+	VPMOVZXWD    160(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z2
+	VFNMADD231PS Z24, Z2, Z0
+	VFMADD231PS  Z23, Z0, Z2
+	VPMOVZXWD    192(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z3
+	VFNMADD231PS Z24, Z3, Z0
+	VFMADD231PS  Z23, Z0, Z3
+	VPMOVZXWD    224(DX), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z4
+	VFNMADD231PS Z24, Z4, Z0
+	VFMADD231PS  Z23, Z0, Z4
+	VADDPS       Z19, Z20, Z0
+	VADDPS       Z17, Z18, Z5
+	VADDPS       Z5, Z0, Z0
+	VCMPPS       $0x03, Z0, Z0, K1
+	KORTESTD     K1, K1
+	JNE          grouploop
+	VRNDSCALEPS  $0x08, Z20, Z0
+	VMAXPS       Z0, Z22, Z5
+	VMINPS       Z5, Z21, Z5
+	VMOVAPS      Z29, Z6
+	VFMADD231PS  Z24, Z5, Z6
+	VCMPPS       $0x00, Z0, Z5, K1
+	VRNDSCALEPS  $0x08, Z19, Z0
+	VMAXPS       Z0, Z22, Z5
+	VMINPS       Z5, Z21, Z5
+	VMOVAPS      Z29, Z7
+	VFMADD231PS  Z24, Z5, Z7
+	VCMPPS       $0x00, Z0, Z5, K2
+	VPTESTMD     Z27, Z6, K3
+	VPADDD       Z28, Z6, Z6
+	VPADDD       Z26, Z6, K3, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPTESTMD     Z27, Z7, K3
+	VPADDD       Z28, Z7, Z7
+	VPADDD       Z26, Z7, K3, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPACKUSDW    Z7, Z6, Z6
+	VPERMQ       Z6, Z25, Z6
+	VMOVUPS      Z6, (DI)
+	VRNDSCALEPS  $0x08, Z18, Z0
+	VMAXPS       Z0, Z22, Z5
+	VMINPS       Z5, Z21, Z5
+	VMOVAPS      Z29, Z6
+	VFMADD231PS  Z24, Z5, Z6
+	VCMPPS       $0x00, Z0, Z5, K3
+	VRNDSCALEPS  $0x08, Z17, Z0
+	VMAXPS       Z0, Z22, Z5
+	VMINPS       Z5, Z21, Z5
+	VMOVAPS      Z29, Z7
+	VFMADD231PS  Z24, Z5, Z7
+	VCMPPS       $0x00, Z0, Z5, K4
+	VPTESTMD     Z27, Z6, K5
+	VPADDD       Z28, Z6, Z6
+	VPADDD       Z26, Z6, K5, Z6
+	VPSRLD       $0x10, Z6, Z6
+	VPTESTMD     Z27, Z7, K5
+	VPADDD       Z28, Z7, Z7
+	VPADDD       Z26, Z7, K5, Z7
+	VPSRLD       $0x10, Z7, Z7
+	VPACKUSDW    Z7, Z6, Z6
+	VPERMQ       Z6, Z25, Z6
+	VMOVUPS      Z6, 64(DI)
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	VMOVAPS      Z1, Z20
+	VMOVAPS      Z2, Z19
+	VMOVAPS      Z3, Z18
+	VMOVAPS      Z4, Z17
+	ADDQ         $+128, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+128
+	JGE          groupahead
 
 grouploop:
 	VPMOVZXWD    (DX), Z0
@@ -12166,103 +13207,228 @@ groupend:
 	RET
 
 short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  (R8), Z0, Z18
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  (R8), Z0, Z17
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFMADD231PS.BCST  4(R8), Z0, Z15
+
+short2ahead:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z17, Z18, Z0
+	VADDPS            Z15, Z16, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VBROADCASTSS      (R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z7
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z7, Z5, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  (BX), Z7, Z8
+	VCMPPS            $0x00, Z0, Z7, K1
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z6, Z6
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z6, Z5
+	VCMPPS            $0x00, Z0, Z6, K2
+	VPTESTMD          Z27, Z8, K3
+	VPADDD            Z28, Z8, Z8
+	VPADDD            Z26, Z8, K3, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z8, Z8
+	VPERMQ            Z8, Z25, Z8
+	VMOVUPS           Z8, (DI)
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VBROADCASTSS      4(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z7
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z7, Z5, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  4(BX), Z7, Z8
+	VCMPPS            $0x00, Z0, Z7, K3
+	VRNDSCALEPS       $0x08, Z15, Z0
+	VMAXPS            Z0, Z6, Z6
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  4(BX), Z6, Z5
+	VCMPPS            $0x00, Z0, Z6, K4
+	VPTESTMD          Z27, Z8, K5
+	VPADDD            Z28, Z8, Z8
+	VPADDD            Z26, Z8, K5, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPTESTMD          Z27, Z5, K5
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z8, Z8
+	VPERMQ            Z8, Z25, Z8
+	VMOVUPS           Z8, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z18
+	VMOVAPS           Z2, Z17
+	VMOVAPS           Z3, Z16
+	VMOVAPS           Z4, Z15
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z20
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z19
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z18
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z17
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z0
-	VMINPS       Z0, Z18, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z20, Z0
-	VMINPS       Z0, Z18, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z19, Z0
-	VMINPS       Z0, Z17, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z19, Z0
-	VMINPS       Z0, Z17, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z23, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z22
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z21
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z20
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z19
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z22, Z0
+	VMINPS            Z0, Z20, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z22, Z0
+	VMINPS            Z0, Z20, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z21, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z21, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -12284,117 +13450,250 @@ short2end:
 	RET
 
 short4:
-	CMPQ R11, $+4
-	JLT  short4end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z12
+	VFMADD231PS.BCST  (R8), Z0, Z12
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  4(R8), Z0, Z11
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  8(R8), Z0, Z10
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  12(R8), Z0, Z9
+
+short4ahead:
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z11, Z12, Z0
+	VADDPS            Z9, Z10, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z12, Z0
+	VBROADCASTSS      (R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z6, Z5
+	VCMPPS            $0x00, Z0, Z6, K1
+	VRNDSCALEPS       $0x08, Z11, Z0
+	VBROADCASTSS      4(R9), Z6
+	VPSUBD            Z6, Z31, Z7
+	VCVTDQ2PS         Z7, Z7
+	VMAXPS            Z0, Z7, Z7
+	VPSUBD            Z6, Z30, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMINPS            Z7, Z6, Z7
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z7, Z6
+	VCMPPS            $0x00, Z0, Z7, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z6, K3
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z10, Z0
+	VBROADCASTSS      8(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  8(BX), Z6, Z5
+	VCMPPS            $0x00, Z0, Z6, K3
+	VRNDSCALEPS       $0x08, Z9, Z0
+	VBROADCASTSS      12(R9), Z6
+	VPSUBD            Z6, Z31, Z7
+	VCVTDQ2PS         Z7, Z7
+	VMAXPS            Z0, Z7, Z7
+	VPSUBD            Z6, Z30, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMINPS            Z7, Z6, Z7
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  12(BX), Z7, Z6
+	VCMPPS            $0x00, Z0, Z7, K4
+	VPTESTMD          Z27, Z5, K5
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z6, K5
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K5, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z12
+	VMOVAPS           Z2, Z11
+	VMOVAPS           Z3, Z10
+	VMOVAPS           Z4, Z9
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z16
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z15
-	VBROADCASTSS 8(R9), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z14
-	VBROADCASTSS 12(R9), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z13
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z12
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z11
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z10
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z9
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z16, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z11, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z14, Z0
-	VMINPS       Z0, Z10, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z13, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z21, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      8(BX), Z22
+	VBROADCASTSS      12(BX), Z21
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z20
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z19
+	VBROADCASTSS      8(R9), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z18
+	VBROADCASTSS      12(R9), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z17
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z16
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z15
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z14
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z13
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z20, Z0
+	VMINPS            Z0, Z16, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z19, Z0
+	VMINPS            Z0, Z15, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z18, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z17, Z0
+	VMINPS            Z0, Z13, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -12964,128 +14263,126 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z20
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z19
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z18
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z17
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z0
-	VMINPS       Z0, Z18, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z20, Z0
-	VMINPS       Z0, Z18, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z19, Z0
-	VMINPS       Z0, Z17, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z19, Z0
-	VMINPS       Z0, Z17, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z23, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z22
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z21
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z20
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z19
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z22, Z0
+	VMINPS            Z0, Z20, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z22, Z0
+	VMINPS            Z0, Z20, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z21, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z21, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z18, Z1
+	VMAXPS       Z0, Z22, Z1
+	VMINPS       Z1, Z20, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z24, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z29, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z20, Z1
-	VMINPS       Z1, Z18, Z1
+	VMAXPS       Z0, Z22, Z1
+	VMINPS       Z1, Z20, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z24, Z3, Z3
+	VMULPS.BCST  (BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -13108,20 +14405,20 @@ short2rare:
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z23, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z19, Z2
-	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z1, Z21, Z2
+	VMINPS       Z2, Z19, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z23, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z23, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z19, Z2
-	VMINPS       Z2, Z17, Z2
+	VMAXPS       Z1, Z21, Z2
+	VMINPS       Z2, Z19, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z23, Z4, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
 	VADDPS       Z29, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
@@ -13146,142 +14443,138 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z16
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z15
-	VBROADCASTSS 8(R9), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z14
-	VBROADCASTSS 12(R9), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z13
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z12
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z11
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z10
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z9
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z16, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z11, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z14, Z0
-	VMINPS       Z0, Z10, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z13, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z21, Z0, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      8(BX), Z22
+	VBROADCASTSS      12(BX), Z21
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z20
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z19
+	VBROADCASTSS      8(R9), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z18
+	VBROADCASTSS      12(R9), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z17
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z16
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z15
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z14
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z13
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z20, Z0
+	VMINPS            Z0, Z16, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z19, Z0
+	VMINPS            Z0, Z15, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z18, Z0
+	VMINPS            Z0, Z14, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z17, Z0
+	VMINPS            Z0, Z13, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z16, Z1
-	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z0, Z20, Z1
+	VMINPS       Z1, Z16, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z24, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
 	VADDPS       Z29, Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z1
-	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z0, Z19, Z1
+	VMINPS       Z1, Z15, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z23, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
@@ -13304,20 +14597,20 @@ short4rare:
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z22, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z14, Z2
-	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z1, Z18, Z2
+	VMINPS       Z2, Z14, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z22, Z3, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
 	VADDPS       Z29, Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z21, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z13, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z17, Z2
+	VMINPS       Z2, Z13, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z21, Z4, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
 	VADDPS       Z29, Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
@@ -13567,7 +14860,7 @@ TEXT ·FakeQuantizeMinvalBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x7fff, Z27 0x10000, Z26 0x1, Z25 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
-	// vector registers in use at once: 32
+	// vector registers in use at once: 23
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -13983,246 +15276,228 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS (BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z18
-	VFMADD231PS  Z2, Z0, Z18
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z17
-	VFMADD231PS  Z2, Z0, Z17
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 4(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z16
-	VFMADD231PS  Z2, Z0, Z16
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z15
-	VFMADD231PS  Z2, Z0, Z15
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  (R8), Z0, Z22
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  (R8), Z0, Z21
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(R8), Z0, Z19
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 8(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(R8), Z4
-	VMULPS       Z4, Z0, Z5
-	VBROADCASTSS 12(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VADDPS       Z17, Z18, Z0
-	VADDPS       Z15, Z16, Z4
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VBROADCASTSS (BX), Z6
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z6, Z4, Z7
-	VBROADCASTSS (R9), Z8
-	VADDPS       Z8, Z7, Z7
-	VCMPPS       $0x00, Z0, Z4, K1
-	VRNDSCALEPS  $0x08, Z17, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z4, Z6
-	VADDPS       Z8, Z6, Z6
-	VCMPPS       $0x00, Z0, Z4, K2
-	VPTESTMD     Z27, Z7, K3
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z27, Z6, K3
-	VPADDD       Z28, Z6, Z6
-	VPADDD       Z26, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z25, Z7
-	VMOVUPS      Z7, (DI)
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VBROADCASTSS 4(BX), Z6
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z6, Z4, Z7
-	VBROADCASTSS 4(R9), Z8
-	VADDPS       Z8, Z7, Z7
-	VCMPPS       $0x00, Z0, Z4, K3
-	VRNDSCALEPS  $0x08, Z15, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z4, Z6
-	VADDPS       Z8, Z6, Z6
-	VCMPPS       $0x00, Z0, Z4, K4
-	VPTESTMD     Z27, Z7, K5
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z27, Z6, K5
-	VPADDD       Z28, Z6, Z6
-	VPADDD       Z26, Z6, K5, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z25, Z7
-	VMOVUPS      Z7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z1, Z17
-	VMOVAPS      Z5, Z16
-	VMOVAPS      Z2, Z15
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z21, Z22, Z0
+	VADDPS            Z19, Z20, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  (BX), Z5, Z7
+	VADDPS.BCST       (R9), Z7, Z7
+	VCMPPS            $0x00, Z0, Z5, K2
+	VPTESTMD          Z27, Z6, K3
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPTESTMD          Z27, Z7, K3
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z6, Z6
+	VPERMQ            Z6, Z25, Z6
+	VMOVUPS           Z6, (DI)
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  4(BX), Z5, Z7
+	VADDPS.BCST       4(R9), Z7, Z7
+	VCMPPS            $0x00, Z0, Z5, K4
+	VPTESTMD          Z27, Z6, K5
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K5, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPTESTMD          Z27, Z7, K5
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K5, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z6, Z6
+	VPERMQ            Z6, Z25, Z6
+	VMOVUPS           Z6, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z2, Z21
+	VMOVAPS           Z3, Z20
+	VMOVAPS           Z4, Z19
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VBROADCASTSS (R9), Z20
-	VBROADCASTSS 4(R9), Z19
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VADDPS       Z20, Z5, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VADDPS       Z20, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VADDPS       Z19, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z23, Z0, Z2
-	VADDPS       Z19, Z2, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -14244,266 +15519,230 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFMADD231PS  Z1, Z0, Z12
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFMADD231PS  Z1, Z0, Z11
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFMADD231PS  Z1, Z0, Z10
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z9
-	VFMADD231PS  Z1, Z0, Z9
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  (R8), Z0, Z20
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  12(R8), Z0, Z17
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z11, Z12, Z0
-	VADDPS       Z9, Z10, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z12, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS (BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS (R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z11, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(BX), Z7
-	VFMADD213PS  Z29, Z1, Z7
-	VBROADCASTSS 4(R9), Z8
-	VADDPS       Z8, Z7, Z7
-	VCMPPS       $0x00, Z0, Z1, K2
-	VPTESTMD     Z27, Z6, K3
-	VPADDD       Z28, Z6, Z6
-	VPADDD       Z26, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPTESTMD     Z27, Z7, K3
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPACKUSDW    Z7, Z6, Z6
-	VPERMQ       Z6, Z25, Z6
-	VMOVUPS      Z6, (DI)
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 8(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS 8(R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 12(BX), Z7
-	VFMADD213PS  Z29, Z1, Z7
-	VBROADCASTSS 12(R9), Z8
-	VADDPS       Z8, Z7, Z7
-	VCMPPS       $0x00, Z0, Z1, K4
-	VPTESTMD     Z27, Z6, K5
-	VPADDD       Z28, Z6, Z6
-	VPADDD       Z26, Z6, K5, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPTESTMD     Z27, Z7, K5
-	VPADDD       Z28, Z7, Z7
-	VPADDD       Z26, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPACKUSDW    Z7, Z6, Z6
-	VPERMQ       Z6, Z25, Z6
-	VMOVUPS      Z6, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z12
-	VMOVAPS      Z3, Z11
-	VMOVAPS      Z4, Z10
-	VMOVAPS      Z5, Z9
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z19, Z20, Z0
+	VADDPS            Z17, Z18, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  4(BX), Z5, Z7
+	VADDPS.BCST       4(R9), Z7, Z7
+	VCMPPS            $0x00, Z0, Z5, K2
+	VPTESTMD          Z27, Z6, K3
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPTESTMD          Z27, Z7, K3
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z6, Z6
+	VPERMQ            Z6, Z25, Z6
+	VMOVUPS           Z6, (DI)
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  8(BX), Z5, Z6
+	VADDPS.BCST       8(R9), Z6, Z6
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z7
+	VFMADD231PS.BCST  12(BX), Z5, Z7
+	VADDPS.BCST       12(R9), Z7, Z7
+	VCMPPS            $0x00, Z0, Z5, K4
+	VPTESTMD          Z27, Z6, K5
+	VPADDD            Z28, Z6, Z6
+	VPADDD            Z26, Z6, K5, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPTESTMD          Z27, Z7, K5
+	VPADDD            Z28, Z7, Z7
+	VPADDD            Z26, Z7, K5, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPACKUSDW         Z7, Z6, Z6
+	VPERMQ            Z6, Z25, Z6
+	VMOVUPS           Z6, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z2, Z19
+	VMOVAPS           Z3, Z18
+	VMOVAPS           Z4, Z17
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS 4(R9), Z15
-	VBROADCASTSS 8(R9), Z14
-	VBROADCASTSS 12(R9), Z13
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VADDPS       Z16, Z5, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VADDPS       Z15, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVUPS      Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z21, Z0, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVUPS      Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      8(BX), Z22
+	VBROADCASTSS      12(BX), Z21
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVUPS           Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VADDPS.BCST       12(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVUPS           Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -15070,131 +16309,127 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VBROADCASTSS (R9), Z20
-	VBROADCASTSS 4(R9), Z19
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z23, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z23, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VADDPS       Z20, Z5, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VADDPS       Z20, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VADDPS       Z19, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z23, Z0, Z2
-	VADDPS       Z19, Z2, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VADDPS.BCST       4(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z24, Z2, Z2
-	VADDPS       Z20, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z24, Z3, Z3
-	VADDPS       Z20, Z3, Z3
+	VMULPS.BCST  (BX), Z3, Z3
+	VADDPS.BCST  (R9), Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VPTESTMD     Z27, Z2, K3
@@ -15214,25 +16449,25 @@ short2rare:
 	VMOVUPS      Z1, (DI)
 	VPMOVZXWD    64(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z19, Z1, Z1
+	VSUBPS.BCST  4(R9), Z1, Z1
 	VDIVPS       Z23, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z23, Z3, Z3
-	VADDPS       Z19, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS.BCST  4(R9), Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z19, Z1, Z1
+	VSUBPS.BCST  4(R9), Z1, Z1
 	VDIVPS       Z23, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z23, Z4, Z4
-	VADDPS       Z19, Z4, Z4
+	VMULPS.BCST  4(BX), Z4, Z4
+	VADDPS.BCST  4(R9), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
 	VPADDD       Z28, Z3, Z1
@@ -15256,137 +16491,129 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VBROADCASTSS (R9), Z16
-	VBROADCASTSS 4(R9), Z15
-	VBROADCASTSS 8(R9), Z14
-	VBROADCASTSS 12(R9), Z13
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z13, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFNMADD231PS Z21, Z4, Z0
-	VFMADD231PS  Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z24, Z0, Z5
-	VADDPS       Z16, Z5, Z5
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z23, Z0, Z1
-	VADDPS       Z15, Z1, Z1
-	VCMPPS       $0x00, Z2, Z0, K2
-	VPTESTMD     Z27, Z5, K3
-	VPADDD       Z28, Z5, Z5
-	VPADDD       Z26, Z5, K3, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z27, Z1, K3
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K3, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z5, Z5
-	VPERMQ       Z5, Z25, Z5
-	VMOVNTPS     Z5, (DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z22, Z0, Z1
-	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z2
-	VFMADD231PS  Z21, Z0, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x00, Z4, Z0, K4
-	VPTESTMD     Z27, Z1, K5
-	VPADDD       Z28, Z1, Z1
-	VPADDD       Z26, Z1, K5, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPTESTMD     Z27, Z2, K5
-	VPADDD       Z28, Z2, Z2
-	VPADDD       Z26, Z2, K5, Z2
-	VPSRLD       $0x10, Z2, Z2
-	VPACKUSDW    Z2, Z1, Z1
-	VPERMQ       Z1, Z25, Z1
-	VMOVNTPS     Z1, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      8(BX), Z22
+	VBROADCASTSS      12(BX), Z21
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VCMPPS            $0x00, Z2, Z0, K2
+	VPTESTMD          Z27, Z5, K3
+	VPADDD            Z28, Z5, Z5
+	VPADDD            Z26, Z5, K3, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z27, Z1, K3
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K3, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z5, Z5
+	VPERMQ            Z5, Z25, Z5
+	VMOVNTPS          Z5, (DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z2
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VADDPS.BCST       12(R9), Z2, Z2
+	VCMPPS            $0x00, Z4, Z0, K4
+	VPTESTMD          Z27, Z1, K5
+	VPADDD            Z28, Z1, Z1
+	VPADDD            Z26, Z1, K5, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPTESTMD          Z27, Z2, K5
+	VPADDD            Z28, Z2, Z2
+	VPADDD            Z26, Z2, K5, Z2
+	VPSRLD            $0x10, Z2, Z2
+	VPACKUSDW         Z2, Z1, Z1
+	VPERMQ            Z1, Z25, Z1
+	VMOVNTPS          Z1, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
+	VSUBPS.BCST  (R9), Z0, Z0
 	VDIVPS       Z24, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z2
-	VMULPS       Z24, Z2, Z2
-	VADDPS       Z16, Z2, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
 	VCMPPS       $0x00, Z0, Z1, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
 	VDIVPS       Z23, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
 	VMAXPS       Z0, Z31, Z1
 	VMINPS       Z1, Z30, Z1
 	VADDPS       Z29, Z1, Z3
-	VMULPS       Z23, Z3, Z3
-	VADDPS       Z15, Z3, Z3
+	VMULPS.BCST  4(BX), Z3, Z3
+	VADDPS.BCST  4(R9), Z3, Z3
 	VCMPPS       $0x00, Z0, Z1, K2
 	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	VPTESTMD     Z27, Z2, K3
@@ -15406,25 +16633,25 @@ short4rare:
 	VMOVUPS      Z1, (DI)
 	VPMOVZXWD    64(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
+	VSUBPS.BCST  8(R9), Z1, Z1
 	VDIVPS       Z22, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z3
-	VMULPS       Z22, Z3, Z3
-	VADDPS       Z14, Z3, Z3
+	VMULPS.BCST  8(BX), Z3, Z3
+	VADDPS.BCST  8(R9), Z3, Z3
 	VCMPPS       $0x00, Z1, Z2, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VSUBPS       Z13, Z1, Z1
+	VSUBPS.BCST  12(R9), Z1, Z1
 	VDIVPS       Z21, Z1, Z1
 	VRNDSCALEPS  $0x08, Z1, Z1
 	VMAXPS       Z1, Z31, Z2
 	VMINPS       Z2, Z30, Z2
 	VADDPS       Z29, Z2, Z4
-	VMULPS       Z21, Z4, Z4
-	VADDPS       Z13, Z4, Z4
+	VMULPS.BCST  12(BX), Z4, Z4
+	VADDPS.BCST  12(R9), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K4
 	VPTESTMD     Z27, Z3, K5
 	VPADDD       Z28, Z3, Z1

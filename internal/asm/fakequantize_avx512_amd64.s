@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeAVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -243,146 +243,140 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z24
-	VFNMADD231PS Z24, Z2, Z0
-	VMOVAPS      Z2, Z23
-	VFMADD231PS  Z1, Z0, Z23
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VMOVAPS      Z2, Z22
-	VFMADD231PS  Z1, Z0, Z22
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z21
-	VFNMADD231PS Z21, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFMADD231PS  Z1, Z0, Z20
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z21, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z26
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z25
+	VFMADD231PS.BCST  (BX), Z0, Z25
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z24
+	VFMADD231PS.BCST  (BX), Z0, Z24
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z23
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  4(BX), Z0, Z22
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  4(BX), Z0, Z21
 
 short2ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(SI), Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 12(DX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z1, Z0, Z7
-	VFNMADD231PS Z6, Z7, Z0
-	VFMADD231PS  Z1, Z0, Z7
-	VADDPS       Z22, Z23, Z0
-	VADDPS       Z19, Z20, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z23, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z24, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z22, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z24, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z21, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z21, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z2, Z23
-	VMOVAPS      Z4, Z22
-	VMOVAPS      Z5, Z20
-	VMOVAPS      Z7, Z19
-	VMOVAPS      Z3, Z24
-	VMOVAPS      Z6, Z21
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z2
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VBROADCASTSS      12(DX), Z5
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z6
+	VFNMADD231PS.BCST 12(DX), Z6, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z6
+	VADDPS            Z24, Z25, Z0
+	VADDPS            Z21, Z22, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z25, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z26, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z24, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z26, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z23, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z23, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z25
+	VMOVAPS           Z3, Z24
+	VMOVAPS           Z4, Z22
+	VMOVAPS           Z6, Z21
+	VMOVAPS           Z2, Z26
+	VMOVAPS           Z5, Z23
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VMOVUPS      (SI), Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z28, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z27, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z27, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -402,160 +396,148 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z20
-	VFNMADD231PS Z20, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VMOVUPS      64(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z18
-	VFNMADD231PS Z18, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFMADD231PS  Z1, Z0, Z17
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z16
-	VFNMADD231PS Z16, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z1, Z0, Z15
-	VMOVUPS      192(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z14
-	VFNMADD231PS Z14, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFMADD231PS  Z1, Z0, Z13
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z24
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  (BX), Z0, Z23
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z22
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  4(BX), Z0, Z21
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z20
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  8(BX), Z0, Z19
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VBROADCASTSS      12(DX), Z18
+	VFNMADD231PS.BCST 12(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  12(BX), Z0, Z17
 
 short4ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(SI), Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 20(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z6
-	VBROADCASTSS 24(DX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      448(SI), Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z8
-	VBROADCASTSS 28(DX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z17, Z19, Z0
-	VADDPS       Z13, Z15, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z20, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z17, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z18, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z15, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z16, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z13, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z14, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z2, Z19
-	VMOVAPS      Z4, Z17
-	VMOVAPS      Z6, Z15
-	VMOVAPS      Z8, Z13
-	VMOVAPS      Z3, Z20
-	VMOVAPS      Z5, Z18
-	VMOVAPS      Z7, Z16
-	VMOVAPS      Z9, Z14
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VBROADCASTSS      16(DX), Z2
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z3
+	VBROADCASTSS      20(DX), Z4
+	VFNMADD231PS.BCST 20(DX), Z3, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z3
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z5
+	VBROADCASTSS      24(DX), Z6
+	VFNMADD231PS.BCST 24(DX), Z5, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z5
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z7
+	VBROADCASTSS      28(DX), Z8
+	VFNMADD231PS.BCST 28(DX), Z7, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z7
+	VADDPS            Z21, Z23, Z0
+	VADDPS            Z17, Z19, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z24, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z22, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z20, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD213PS       Z29, Z18, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z23
+	VMOVAPS           Z3, Z21
+	VMOVAPS           Z5, Z19
+	VMOVAPS           Z7, Z17
+	VMOVAPS           Z2, Z24
+	VMOVAPS           Z4, Z22
+	VMOVAPS           Z6, Z20
+	VMOVAPS           Z8, Z18
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VMOVUPS      (SI), Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z27, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z26, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z25, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VBROADCASTSS      8(DX), Z26
+	VBROADCASTSS      12(DX), Z25
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -866,64 +848,62 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VMOVUPS      (SI), Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z28, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z27, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z27, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (SI), Z0
@@ -932,7 +912,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
@@ -941,7 +921,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
@@ -950,7 +930,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
@@ -959,74 +939,70 @@ short2rare:
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VMOVUPS      (SI), Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z27, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z26, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z25, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VBROADCASTSS      8(DX), Z26
+	VBROADCASTSS      12(DX), Z25
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
@@ -1035,7 +1011,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
@@ -1044,7 +1020,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
@@ -1053,7 +1029,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z26, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
@@ -1062,7 +1038,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z25, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short4back
@@ -1170,7 +1146,7 @@ TEXT ·FakeQuantizeZeroPointAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 most, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z26 ToFloat, Z25 ToFloat
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1408,167 +1384,155 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFMADD231PS  Z1, Z0, Z20
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFMADD231PS  Z1, Z0, Z18
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFMADD231PS  Z1, Z0, Z17
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  (BX), Z0, Z22
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  (BX), Z0, Z21
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  4(BX), Z0, Z20
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(BX), Z0, Z19
 
 short2ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(SI), Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z5
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z5, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VADDPS       Z19, Z20, Z0
-	VADDPS       Z17, Z18, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VBROADCASTSS (R8), Z1
-	VPSUBD       Z1, Z31, Z5
-	VCVTDQ2PS    Z5, Z5
-	VMAXPS       Z0, Z5, Z0
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z0, Z1, Z0
-	VBROADCASTSS (DX), Z7
-	VFMADD213PS  Z29, Z7, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z5, Z0
-	VMINPS       Z0, Z1, Z0
-	VFMADD213PS  Z29, Z7, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z5
-	VCVTDQ2PS    Z5, Z5
-	VMAXPS       Z0, Z5, Z0
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z0, Z1, Z0
-	VBROADCASTSS 4(DX), Z7
-	VFMADD213PS  Z29, Z7, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z17, Z0
-	VMAXPS       Z0, Z5, Z0
-	VMINPS       Z0, Z1, Z0
-	VFMADD213PS  Z29, Z7, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z2, Z20
-	VMOVAPS      Z4, Z19
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z6, Z17
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z21, Z22, Z0
+	VADDPS            Z19, Z20, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VBROADCASTSS      (R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z6, Z0
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VBROADCASTSS      4(R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  4(DX), Z29, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z6, Z0
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  4(DX), Z29, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z2, Z21
+	VMOVAPS           Z3, Z20
+	VMOVAPS           Z4, Z19
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z24
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z23
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z22
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z21
-	VMOVUPS      (SI), Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z24, Z1
-	VMINPS       Z1, Z22, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z24, Z2
-	VMINPS       Z2, Z22, Z2
-	VFMADD213PS  Z29, Z28, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z23, Z3
-	VMINPS       Z3, Z21, Z3
-	VFMADD213PS  Z29, Z27, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z23, Z4
-	VMINPS       Z4, Z21, Z4
-	VFMADD213PS  Z29, Z27, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z26
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z25
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z24
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z23
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z26, Z1
+	VMINPS            Z1, Z24, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z26, Z2
+	VMINPS            Z2, Z24, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z25, Z3
+	VMINPS            Z3, Z23, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z25, Z4
+	VMINPS            Z4, Z23, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -1589,201 +1553,177 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFMADD231PS  Z1, Z0, Z12
-	VMOVUPS      64(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFMADD231PS  Z1, Z0, Z11
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFMADD231PS  Z1, Z0, Z10
-	VMOVUPS      192(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z9
-	VFMADD231PS  Z1, Z0, Z9
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  (BX), Z0, Z16
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFMADD231PS.BCST  4(BX), Z0, Z15
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFMADD231PS.BCST  8(BX), Z0, Z14
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFNMADD231PS.BCST 12(DX), Z1, Z0
+	VMOVAPS           Z1, Z13
+	VFMADD231PS.BCST  12(BX), Z0, Z13
 
 short4ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(SI), Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      448(SI), Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z11, Z12, Z0
-	VADDPS       Z9, Z10, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z12, Z0
-	VBROADCASTSS (R8), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z0
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z0, Z1, Z0
-	VBROADCASTSS (DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z11, Z0
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z0
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z0, Z1, Z0
-	VBROADCASTSS 4(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VBROADCASTSS 8(R8), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z0
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z0, Z1, Z0
-	VBROADCASTSS 8(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VBROADCASTSS 12(R8), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z0
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z0, Z1, Z0
-	VBROADCASTSS 12(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z2, Z12
-	VMOVAPS      Z3, Z11
-	VMOVAPS      Z4, Z10
-	VMOVAPS      Z5, Z9
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VMOVUPS           256(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFNMADD231PS.BCST 24(DX), Z3, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFNMADD231PS.BCST 28(DX), Z4, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z4
+	VADDPS            Z15, Z16, Z0
+	VADDPS            Z13, Z14, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VBROADCASTSS      (R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z15, Z0
+	VBROADCASTSS      4(R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  4(DX), Z29, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z14, Z0
+	VBROADCASTSS      8(R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  8(DX), Z29, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z13, Z0
+	VBROADCASTSS      12(R8), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z0, Z5, Z0
+	VFMADD132PS.BCST  12(DX), Z29, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z16
+	VMOVAPS           Z2, Z15
+	VMOVAPS           Z3, Z14
+	VMOVAPS           Z4, Z13
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z20
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z19
-	VBROADCASTSS 8(R8), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z18
-	VBROADCASTSS 12(R8), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z17
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z16
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z15
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z14
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z13
-	VMOVUPS      (SI), Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z1
-	VMINPS       Z1, Z16, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z19, Z2
-	VMINPS       Z2, Z15, Z2
-	VFMADD213PS  Z29, Z27, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z18, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z29, Z26, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z17, Z4
-	VMINPS       Z4, Z13, Z4
-	VFMADD213PS  Z29, Z25, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VBROADCASTSS      8(DX), Z26
+	VBROADCASTSS      12(DX), Z25
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z24
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z23
+	VBROADCASTSS      8(R8), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z22
+	VBROADCASTSS      12(R8), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z21
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z20
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z19
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z18
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z17
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z24, Z1
+	VMINPS            Z1, Z20, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z23, Z2
+	VMINPS            Z2, Z19, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z22, Z3
+	VMINPS            Z3, Z18, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z21, Z4
+	VMINPS            Z4, Z17, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -2136,235 +2076,229 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z24
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z23
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z22
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z21
-	VMOVUPS      (SI), Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z24, Z1
-	VMINPS       Z1, Z22, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z24, Z2
-	VMINPS       Z2, Z22, Z2
-	VFMADD213PS  Z29, Z28, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z23, Z3
-	VMINPS       Z3, Z21, Z3
-	VFMADD213PS  Z29, Z27, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z23, Z4
-	VMINPS       Z4, Z21, Z4
-	VFMADD213PS  Z29, Z27, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z26
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z25
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z24
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z23
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z26, Z1
+	VMINPS            Z1, Z24, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z26, Z2
+	VMINPS            Z2, Z24, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z25, Z3
+	VMINPS            Z3, Z23, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z25, Z4
+	VMINPS            Z4, Z23, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z24, Z0
-	VMINPS      Z0, Z22, Z0
+	VMAXPS      Z0, Z26, Z0
+	VMINPS      Z0, Z24, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z24, Z0
-	VMINPS      Z0, Z22, Z0
+	VMAXPS      Z0, Z26, Z0
+	VMINPS      Z0, Z24, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z23, Z0
-	VMINPS      Z0, Z21, Z0
+	VMAXPS      Z0, Z25, Z0
+	VMINPS      Z0, Z23, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z23, Z0
-	VMINPS      Z0, Z21, Z0
+	VMAXPS      Z0, Z25, Z0
+	VMINPS      Z0, Z23, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z20
-	VBROADCASTSS 4(R8), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z19
-	VBROADCASTSS 8(R8), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z18
-	VBROADCASTSS 12(R8), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z17
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z16
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z15
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z14
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z13
-	VMOVUPS      (SI), Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z1
-	VMINPS       Z1, Z16, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z19, Z2
-	VMINPS       Z2, Z15, Z2
-	VFMADD213PS  Z29, Z27, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z18, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z29, Z26, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z17, Z4
-	VMINPS       Z4, Z13, Z4
-	VFMADD213PS  Z29, Z25, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VBROADCASTSS      8(DX), Z26
+	VBROADCASTSS      12(DX), Z25
+	VBROADCASTSS      (R8), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z24
+	VBROADCASTSS      4(R8), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z23
+	VBROADCASTSS      8(R8), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z22
+	VBROADCASTSS      12(R8), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z21
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z20
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z19
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z18
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z17
+	VMOVUPS           (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z24, Z1
+	VMINPS            Z1, Z20, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z23, Z2
+	VMINPS            Z2, Z19, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z22, Z3
+	VMINPS            Z3, Z18, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z21, Z4
+	VMINPS            Z4, Z17, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z20, Z0
-	VMINPS      Z0, Z16, Z0
+	VMAXPS      Z0, Z24, Z0
+	VMINPS      Z0, Z20, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z19, Z0
-	VMINPS      Z0, Z15, Z0
+	VMAXPS      Z0, Z23, Z0
+	VMINPS      Z0, Z19, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z18, Z0
-	VMINPS      Z0, Z14, Z0
+	VMAXPS      Z0, Z22, Z0
+	VMINPS      Z0, Z18, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z26, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z17, Z0
-	VMINPS      Z0, Z13, Z0
+	VMAXPS      Z0, Z21, Z0
+	VMINPS      Z0, Z17, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z25, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
 	VADDPS      Z29, Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short4back
@@ -2512,7 +2446,7 @@ TEXT ·FakeQuantizeMinvalAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z26 minval
-	// vector registers in use at once: 26
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2776,175 +2710,155 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS (DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z22
-	VFMADD231PS  Z2, Z0, Z22
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z21
-	VFMADD231PS  Z2, Z0, Z21
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z20
-	VFMADD231PS  Z2, Z0, Z20
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z19
-	VFMADD231PS  Z2, Z0, Z19
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z26
+	VFMADD231PS.BCST  (BX), Z0, Z26
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z25
+	VFMADD231PS.BCST  (BX), Z0, Z25
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z24
+	VFMADD231PS.BCST  4(BX), Z0, Z24
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  4(BX), Z0, Z23
 
 short2ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 8(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VMOVUPS      320(SI), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 12(R8), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(BX), Z4
-	VMULPS       Z4, Z0, Z5
-	VBROADCASTSS 12(DX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VMOVUPS      448(SI), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VADDPS       Z21, Z22, Z0
-	VADDPS       Z19, Z20, Z4
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z22, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS (DX), Z4
-	VFMADD213PS  Z29, Z4, Z0
-	VBROADCASTSS (R8), Z6
-	VADDPS       Z6, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z21, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS 4(DX), Z4
-	VFMADD213PS  Z29, Z4, Z0
-	VBROADCASTSS 4(R8), Z6
-	VADDPS       Z6, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VFMADD213PS  Z29, Z4, Z0
-	VADDPS       Z6, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z3, Z22
-	VMOVAPS      Z1, Z21
-	VMOVAPS      Z5, Z20
-	VMOVAPS      Z2, Z19
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VMOVUPS           256(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z25, Z26, Z0
+	VADDPS            Z23, Z24, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z26, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z25, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z24, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  4(DX), Z29, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  4(DX), Z29, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z26
+	VMOVAPS           Z2, Z25
+	VMOVAPS           Z3, Z24
+	VMOVAPS           Z4, Z23
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z24, Z0, Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z24, Z0, Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VADDPS       Z24, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z28, Z2
-	VADDPS       Z24, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z27, Z3
-	VADDPS       Z23, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z27, Z4
-	VADDPS       Z23, Z4, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -2965,197 +2879,157 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VMOVUPS      (SI), Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFMADD231PS  Z1, Z0, Z16
-	VMOVUPS      64(SI), Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z1, Z0, Z15
-	VMOVUPS      128(SI), Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFMADD231PS  Z1, Z0, Z14
-	VMOVUPS      192(SI), Z0
-	VBROADCASTSS 12(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFMADD231PS  Z1, Z0, Z13
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VMOVAPS           Z1, Z24
+	VFMADD231PS.BCST  (BX), Z0, Z24
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  4(BX), Z0, Z23
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  8(BX), Z0, Z22
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFNMADD231PS.BCST 12(DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  12(BX), Z0, Z21
 
 short4ahead:
-	VMOVUPS      256(SI), Z0
-	VBROADCASTSS 16(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(SI), Z0
-	VBROADCASTSS 20(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      384(SI), Z0
-	VBROADCASTSS 24(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      448(SI), Z0
-	VBROADCASTSS 28(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z15, Z16, Z0
-	VADDPS       Z13, Z14, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS (DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VBROADCASTSS (R8), Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VRNDSCALEPS  $0x08, Z15, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS 4(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VBROADCASTSS 4(R8), Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, 64(DI)
-	VRNDSCALEPS  $0x08, Z14, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS 8(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VBROADCASTSS 8(R8), Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, 128(DI)
-	VRNDSCALEPS  $0x08, Z13, Z0
-	VMAXPS       Z0, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VBROADCASTSS 12(DX), Z1
-	VFMADD213PS  Z29, Z1, Z0
-	VBROADCASTSS 12(R8), Z1
-	VADDPS       Z1, Z0, Z0
-	VMOVUPS      Z0, 192(DI)
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z3, Z15
-	VMOVAPS      Z4, Z14
-	VMOVAPS      Z5, Z13
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VMOVUPS           256(SI), Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VMOVUPS           320(SI), Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VMOVUPS           384(SI), Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFNMADD231PS.BCST 24(DX), Z3, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z3
+	VMOVUPS           448(SI), Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFNMADD231PS.BCST 28(DX), Z4, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z4
+	VADDPS            Z23, Z24, Z0
+	VADDPS            Z21, Z22, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z24, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  (DX), Z29, Z0
+	VADDPS.BCST       (R8), Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  4(DX), Z29, Z0
+	VADDPS.BCST       4(R8), Z0, Z0
+	VMOVUPS           Z0, 64(DI)
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  8(DX), Z29, Z0
+	VADDPS.BCST       8(R8), Z0, Z0
+	VMOVUPS           Z0, 128(DI)
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VFMADD132PS.BCST  12(DX), Z29, Z0
+	VADDPS.BCST       12(R8), Z0, Z0
+	VMOVUPS           Z0, 192(DI)
+	VMOVAPS           Z1, Z24
+	VMOVAPS           Z2, Z23
+	VMOVAPS           Z3, Z22
+	VMOVAPS           Z4, Z21
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z17, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VADDPS       Z20, Z1, Z1
-	VMOVUPS      Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z27, Z2
-	VADDPS       Z19, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z26, Z3
-	VADDPS       Z18, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z25, Z4
-	VADDPS       Z17, Z4, Z4
-	VMOVUPS      Z4, 192(DI)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VBROADCASTSS      8(DX), Z26
+	VBROADCASTSS      12(DX), Z25
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VMOVUPS           Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VMOVUPS           Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VMOVUPS           Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VMOVUPS           Z4, 192(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -3508,236 +3382,224 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS (BX), Z26
-	VBROADCASTSS 4(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z24, Z0, Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z24, Z0, Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VADDPS       Z24, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z28, Z2
-	VADDPS       Z24, Z2, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z27, Z3
-	VADDPS       Z23, Z3, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z27, Z4
-	VADDPS       Z23, Z4, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  (DX), Z29, Z2
+	VADDPS.BCST       (R8), Z2, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  4(DX), Z29, Z3
+	VADDPS.BCST       4(R8), Z3, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  4(DX), Z29, Z4
+	VADDPS.BCST       4(R8), Z4, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (SI), Z0
-	VSUBPS      Z24, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
-	VADDPS      Z24, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
-	VSUBPS      Z24, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
-	VADDPS      Z24, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
-	VSUBPS      Z23, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
-	VADDPS      Z23, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
-	VSUBPS      Z23, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
-	VADDPS      Z23, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	PREFETCHT0   128(SI)(CX*1)
-	PREFETCHT0   192(SI)(CX*1)
-	VBROADCASTSS (DX), Z28
-	VBROADCASTSS 4(DX), Z27
-	VBROADCASTSS 8(DX), Z26
-	VBROADCASTSS 12(DX), Z25
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VMOVUPS      (SI), Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VSUBPS       Z17, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VFMADD213PS  Z29, Z28, Z1
-	VADDPS       Z20, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z2
-	VMINPS       Z2, Z30, Z2
-	VFMADD213PS  Z29, Z27, Z2
-	VADDPS       Z19, Z2, Z2
-	VMOVNTPS     Z2, 64(DI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z3
-	VMINPS       Z3, Z30, Z3
-	VFMADD213PS  Z29, Z26, Z3
-	VADDPS       Z18, Z3, Z3
-	VMOVNTPS     Z3, 128(DI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z25, Z4
-	VADDPS       Z17, Z4, Z4
-	VMOVNTPS     Z4, 192(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+256, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	PREFETCHT0        128(SI)(CX*1)
+	PREFETCHT0        192(SI)(CX*1)
+	VBROADCASTSS      (DX), Z28
+	VBROADCASTSS      4(DX), Z27
+	VBROADCASTSS      8(DX), Z26
+	VBROADCASTSS      12(DX), Z25
+	VMOVUPS           (SI), Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           64(SI), Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VMOVUPS           128(SI), Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z3
+	VMOVUPS           192(SI), Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z1
+	VMINPS            Z1, Z30, Z1
+	VFMADD132PS.BCST  (DX), Z29, Z1
+	VADDPS.BCST       (R8), Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z2
+	VMINPS            Z2, Z30, Z2
+	VFMADD132PS.BCST  4(DX), Z29, Z2
+	VADDPS.BCST       4(R8), Z2, Z2
+	VMOVNTPS          Z2, 64(DI)
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z3
+	VMINPS            Z3, Z30, Z3
+	VFMADD132PS.BCST  8(DX), Z29, Z3
+	VADDPS.BCST       8(R8), Z3, Z3
+	VMOVNTPS          Z3, 128(DI)
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z4
+	VMINPS            Z4, Z30, Z4
+	VFMADD132PS.BCST  12(DX), Z29, Z4
+	VADDPS.BCST       12(R8), Z4, Z4
+	VMOVNTPS          Z4, 192(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+256, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (SI), Z0
-	VSUBPS      Z20, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z28, Z0, Z0
-	VADDPS      Z20, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (R8), Z0, Z0
 	VMOVUPS     Z0, (DI)
 	VMOVUPS     64(SI), Z0
-	VSUBPS      Z19, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z27, Z0, Z0
-	VADDPS      Z19, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(R8), Z0, Z0
 	VMOVUPS     Z0, 64(DI)
 	VMOVUPS     128(SI), Z0
-	VSUBPS      Z18, Z0, Z0
+	VSUBPS.BCST 8(R8), Z0, Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z26, Z0, Z0
-	VADDPS      Z18, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(R8), Z0, Z0
 	VMOVUPS     Z0, 128(DI)
 	VMOVUPS     192(SI), Z0
-	VSUBPS      Z17, Z0, Z0
+	VSUBPS.BCST 12(R8), Z0, Z0
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z0
 	VMINPS      Z0, Z30, Z0
 	VADDPS      Z29, Z0, Z0
-	VMULPS      Z25, Z0, Z0
-	VADDPS      Z17, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VADDPS.BCST 12(R8), Z0, Z0
 	VMOVUPS     Z0, 192(DI)
 	JMP         short4back
 
@@ -3860,7 +3722,7 @@ TEXT ·FakeQuantizeBytesAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -4138,173 +4000,167 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z23
-	VFNMADD231PS Z23, Z2, Z0
-	VMOVAPS      Z2, Z22
-	VFMADD231PS  Z1, Z0, Z22
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VMOVAPS      Z2, Z21
-	VFMADD231PS  Z1, Z0, Z21
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z20
-	VFNMADD231PS Z20, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z20, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFMADD231PS  Z1, Z0, Z18
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z25
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z24
+	VFMADD231PS.BCST  (R8), Z0, Z24
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  (R8), Z0, Z23
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z22
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  4(R8), Z0, Z21
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  4(R8), Z0, Z20
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 12(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z1, Z0, Z7
-	VFNMADD231PS Z6, Z7, Z0
-	VFMADD231PS  Z1, Z0, Z7
-	VADDPS       Z21, Z22, Z0
-	VADDPS       Z18, Z19, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z22, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z8
-	VFMADD231PS  Z23, Z1, Z8
-	VMOVUPS      Z8, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z21, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z8
-	VFMADD231PS  Z23, Z1, Z8
-	VMOVUPS      Z8, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z8
-	VFMADD231PS  Z20, Z1, Z8
-	VMOVUPS      Z8, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z8
-	VFMADD231PS  Z20, Z1, Z8
-	VMOVUPS      Z8, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z22
-	VMOVAPS      Z4, Z21
-	VMOVAPS      Z5, Z19
-	VMOVAPS      Z7, Z18
-	VMOVAPS      Z3, Z23
-	VMOVAPS      Z6, Z20
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z5
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z6
+	VFNMADD231PS.BCST 12(BX), Z6, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z6
+	VADDPS            Z23, Z24, Z0
+	VADDPS            Z20, Z21, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z24, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z25, Z7, Z8
+	VMOVUPS           Z8, (DI)
+	VCMPPS            $0x00, Z0, Z7, K1
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z25, Z7, Z8
+	VMOVUPS           Z8, 64(DI)
+	VCMPPS            $0x00, Z0, Z7, K2
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z22, Z7, Z8
+	VMOVUPS           Z8, 128(DI)
+	VCMPPS            $0x00, Z0, Z7, K3
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z22, Z7, Z8
+	VMOVUPS           Z8, 192(DI)
+	VCMPPS            $0x00, Z0, Z7, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z24
+	VMOVAPS           Z3, Z23
+	VMOVAPS           Z4, Z21
+	VMOVAPS           Z6, Z20
+	VMOVAPS           Z2, Z25
+	VMOVAPS           Z5, Z22
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VMOVUPS      (DX), Z0
-	VMULPS       Z25, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z25, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z25, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z24, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z24, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z24, Z0, Z4
-	VFNMADD231PS Z26, Z4, Z0
-	VFMADD231PS  Z24, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -4325,187 +4181,175 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z19
-	VFNMADD231PS Z19, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFMADD231PS  Z1, Z0, Z18
-	VMOVUPS      64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z17
-	VFNMADD231PS Z17, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFMADD231PS  Z1, Z0, Z16
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z15
-	VFNMADD231PS Z15, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFMADD231PS  Z1, Z0, Z14
-	VMOVUPS      192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z13
-	VFNMADD231PS Z13, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFMADD231PS  Z1, Z0, Z12
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z23
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  (R8), Z0, Z22
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z21
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z19
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  8(R8), Z0, Z18
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z17
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  12(R8), Z0, Z16
 
 short4ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 20(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VBROADCASTSS 24(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      448(DX), Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VBROADCASTSS 28(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z16, Z18, Z0
-	VADDPS       Z12, Z14, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z10
-	VFMADD231PS  Z19, Z1, Z10
-	VMOVUPS      Z10, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z10
-	VFMADD231PS  Z17, Z1, Z10
-	VMOVUPS      Z10, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z14, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z10
-	VFMADD231PS  Z15, Z1, Z10
-	VMOVUPS      Z10, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z12, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z10
-	VFMADD231PS  Z13, Z1, Z10
-	VMOVUPS      Z10, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z18
-	VMOVAPS      Z4, Z16
-	VMOVAPS      Z6, Z14
-	VMOVAPS      Z8, Z12
-	VMOVAPS      Z3, Z19
-	VMOVAPS      Z5, Z17
-	VMOVAPS      Z7, Z15
-	VMOVAPS      Z9, Z13
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z3
+	VBROADCASTSS      20(BX), Z4
+	VFNMADD231PS.BCST 20(BX), Z3, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z5
+	VBROADCASTSS      24(BX), Z6
+	VFNMADD231PS.BCST 24(BX), Z5, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z5
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z7
+	VBROADCASTSS      28(BX), Z8
+	VFNMADD231PS.BCST 28(BX), Z7, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z7
+	VADDPS            Z20, Z22, Z0
+	VADDPS            Z16, Z18, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z23, Z9, Z10
+	VMOVUPS           Z10, (DI)
+	VCMPPS            $0x00, Z0, Z9, K1
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z21, Z9, Z10
+	VMOVUPS           Z10, 64(DI)
+	VCMPPS            $0x00, Z0, Z9, K2
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z19, Z9, Z10
+	VMOVUPS           Z10, 128(DI)
+	VCMPPS            $0x00, Z0, Z9, K3
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z17, Z9, Z10
+	VMOVUPS           Z10, 192(DI)
+	VCMPPS            $0x00, Z0, Z9, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z3, Z20
+	VMOVAPS           Z5, Z18
+	VMOVAPS           Z7, Z16
+	VMOVAPS           Z2, Z23
+	VMOVAPS           Z4, Z21
+	VMOVAPS           Z6, Z19
+	VMOVAPS           Z8, Z17
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS 8(BX), Z25
-	VBROADCASTSS 12(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VBROADCASTSS 8(R8), Z21
-	VBROADCASTSS 12(R8), Z20
-	VMOVUPS      (DX), Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z26, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z25, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z24, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VBROADCASTSS      8(BX), Z25
+	VBROADCASTSS      12(BX), Z24
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -4869,78 +4713,76 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VMOVUPS      (DX), Z0
-	VMULPS       Z25, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z25, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z25, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z24, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z24, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z24, Z0, Z4
-	VFNMADD231PS Z26, Z4, Z0
-	VFMADD231PS  Z24, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
@@ -4949,7 +4791,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -4959,7 +4801,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
@@ -4969,7 +4811,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -4979,7 +4821,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -4991,82 +4833,78 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS 8(BX), Z25
-	VBROADCASTSS 12(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VBROADCASTSS 8(R8), Z21
-	VBROADCASTSS 12(R8), Z20
-	VMOVUPS      (DX), Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z26, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z25, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z24, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VBROADCASTSS      8(BX), Z25
+	VBROADCASTSS      12(BX), Z24
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -5075,7 +4913,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -5085,7 +4923,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
@@ -5095,7 +4933,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z25, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -5105,7 +4943,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z24, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -5237,7 +5075,7 @@ TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z25 ToFloat, Z24 ToFloat
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -5520,192 +5358,182 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFMADD231PS  Z1, Z0, Z18
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFMADD231PS  Z1, Z0, Z17
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFMADD231PS  Z1, Z0, Z16
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  (R8), Z0, Z21
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  (R8), Z0, Z20
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(R8), Z0, Z19
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFMADD231PS.BCST  4(R8), Z0, Z18
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(BX), Z5
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z5, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VADDPS       Z18, Z19, Z0
-	VADDPS       Z16, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VBROADCASTSS (R9), Z1
-	VPSUBD       Z1, Z31, Z5
-	VCVTDQ2PS    Z5, Z5
-	VMAXPS       Z0, Z5, Z7
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z7, Z1, Z7
-	VBROADCASTSS (BX), Z8
-	VMOVAPS      Z29, Z9
-	VFMADD231PS  Z8, Z7, Z9
-	VMOVUPS      Z9, (DI)
-	VCMPPS       $0x00, Z0, Z7, K1
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z1, Z5
-	VFMADD213PS  Z29, Z5, Z8
-	VMOVUPS      Z8, 64(DI)
-	VCMPPS       $0x00, Z0, Z5, K2
-	VRNDSCALEPS  $0x08, Z17, Z0
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z5
-	VCVTDQ2PS    Z5, Z5
-	VMAXPS       Z0, Z5, Z7
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z7, Z1, Z7
-	VBROADCASTSS 4(BX), Z8
-	VMOVAPS      Z29, Z9
-	VFMADD231PS  Z8, Z7, Z9
-	VMOVUPS      Z9, 128(DI)
-	VCMPPS       $0x00, Z0, Z7, K3
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z1, Z5
-	VFMADD213PS  Z29, Z5, Z8
-	VMOVUPS      Z8, 192(DI)
-	VCMPPS       $0x00, Z0, Z5, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z19
-	VMOVAPS      Z4, Z18
-	VMOVAPS      Z3, Z17
-	VMOVAPS      Z6, Z16
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z20, Z21, Z0
+	VADDPS            Z18, Z19, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VBROADCASTSS      (R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z7
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z7, Z5, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  (BX), Z7, Z8
+	VMOVUPS           Z8, (DI)
+	VCMPPS            $0x00, Z0, Z7, K1
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z6, Z6
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z6, Z5
+	VMOVUPS           Z5, 64(DI)
+	VCMPPS            $0x00, Z0, Z6, K2
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VBROADCASTSS      4(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z7
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z7, Z5, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  4(BX), Z7, Z8
+	VMOVUPS           Z8, 128(DI)
+	VCMPPS            $0x00, Z0, Z7, K3
+	VRNDSCALEPS       $0x08, Z18, Z0
+	VMAXPS            Z0, Z6, Z6
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  4(BX), Z6, Z5
+	VMOVUPS           Z5, 192(DI)
+	VCMPPS            $0x00, Z0, Z6, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z2, Z20
+	VMOVAPS           Z3, Z19
+	VMOVAPS           Z4, Z18
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z23
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z22
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z21
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z20
-	VMOVUPS      (DX), Z0
-	VMULPS       Z25, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z25, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z25, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z24, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z24, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z24, Z0, Z4
-	VFNMADD231PS Z26, Z4, Z0
-	VFMADD231PS  Z24, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z23, Z0
-	VMINPS       Z0, Z21, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z23, Z0
-	VMINPS       Z0, Z21, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z22, Z0
-	VMINPS       Z0, Z20, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z22, Z0
-	VMINPS       Z0, Z20, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z25
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z24
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z23
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z22
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z25, Z0
+	VMINPS            Z0, Z23, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z25, Z0
+	VMINPS            Z0, Z23, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z24, Z0
+	VMINPS            Z0, Z22, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z24, Z0
+	VMINPS            Z0, Z22, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -5727,224 +5555,204 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFMADD231PS  Z1, Z0, Z11
-	VMOVUPS      64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFMADD231PS  Z1, Z0, Z10
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z9
-	VFMADD231PS  Z1, Z0, Z9
-	VMOVUPS      192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z8
-	VFMADD231PS  Z1, Z0, Z8
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFMADD231PS.BCST  (R8), Z0, Z15
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFMADD231PS.BCST  4(R8), Z0, Z14
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z13
+	VFMADD231PS.BCST  8(R8), Z0, Z13
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z12
+	VFMADD231PS.BCST  12(R8), Z0, Z12
 
 short4ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      448(DX), Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z10, Z11, Z0
-	VADDPS       Z8, Z9, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z11, Z0
-	VBROADCASTSS (R9), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z6
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z6, Z1, Z6
-	VBROADCASTSS (BX), Z1
-	VFMADD213PS  Z29, Z6, Z1
-	VMOVUPS      Z1, (DI)
-	VCMPPS       $0x00, Z0, Z6, K1
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z6
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z6, Z1, Z6
-	VBROADCASTSS 4(BX), Z1
-	VFMADD213PS  Z29, Z6, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z0, Z6, K2
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VBROADCASTSS 8(R9), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z6
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z6, Z1, Z6
-	VBROADCASTSS 8(BX), Z1
-	VFMADD213PS  Z29, Z6, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z0, Z6, K3
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VBROADCASTSS 12(R9), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z6
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z6, Z1, Z6
-	VBROADCASTSS 12(BX), Z1
-	VFMADD213PS  Z29, Z6, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z0, Z6, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z11
-	VMOVAPS      Z3, Z10
-	VMOVAPS      Z4, Z9
-	VMOVAPS      Z5, Z8
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z14, Z15, Z0
+	VADDPS            Z12, Z13, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z15, Z0
+	VBROADCASTSS      (R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z6, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z0, Z6, K1
+	VRNDSCALEPS       $0x08, Z14, Z0
+	VBROADCASTSS      4(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  4(BX), Z6, Z5
+	VMOVUPS           Z5, 64(DI)
+	VCMPPS            $0x00, Z0, Z6, K2
+	VRNDSCALEPS       $0x08, Z13, Z0
+	VBROADCASTSS      8(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  8(BX), Z6, Z5
+	VMOVUPS           Z5, 128(DI)
+	VCMPPS            $0x00, Z0, Z6, K3
+	VRNDSCALEPS       $0x08, Z12, Z0
+	VBROADCASTSS      12(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  12(BX), Z6, Z5
+	VMOVUPS           Z5, 192(DI)
+	VCMPPS            $0x00, Z0, Z6, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z15
+	VMOVAPS           Z2, Z14
+	VMOVAPS           Z3, Z13
+	VMOVAPS           Z4, Z12
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS 8(BX), Z25
-	VBROADCASTSS 12(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VBROADCASTSS 8(R8), Z21
-	VBROADCASTSS 12(R8), Z20
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z19
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z18
-	VBROADCASTSS 8(R9), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z17
-	VBROADCASTSS 12(R9), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z16
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z15
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z14
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z13
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z12
-	VMOVUPS      (DX), Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z26, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z25, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z24, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z19, Z0
-	VMINPS       Z0, Z15, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z18, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z17, Z0
-	VMINPS       Z0, Z13, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z16, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VBROADCASTSS      8(BX), Z25
+	VBROADCASTSS      12(BX), Z24
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z23
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z22
+	VBROADCASTSS      8(R9), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z21
+	VBROADCASTSS      12(R9), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z20
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z19
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z18
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z17
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z16
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z23, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z22, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z21, Z0
+	VMINPS            Z0, Z17, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z20, Z0
+	VMINPS            Z0, Z16, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -6350,128 +6158,126 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z23
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z22
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z21
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z20
-	VMOVUPS      (DX), Z0
-	VMULPS       Z25, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z25, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z25, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z24, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z24, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z24, Z0, Z4
-	VFNMADD231PS Z26, Z4, Z0
-	VFMADD231PS  Z24, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z23, Z0
-	VMINPS       Z0, Z21, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z23, Z0
-	VMINPS       Z0, Z21, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z22, Z0
-	VMINPS       Z0, Z20, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z22, Z0
-	VMINPS       Z0, Z20, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z25
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z24
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z23
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z22
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z25, Z0
+	VMINPS            Z0, Z23, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z25, Z0
+	VMINPS            Z0, Z23, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z24, Z0
+	VMINPS            Z0, Z22, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z24, Z0
+	VMINPS            Z0, Z22, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z23, Z1
-	VMINPS      Z1, Z21, Z1
+	VMAXPS      Z0, Z25, Z1
+	VMINPS      Z1, Z23, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z23, Z1
-	VMINPS      Z1, Z21, Z1
+	VMAXPS      Z0, Z25, Z1
+	VMINPS      Z1, Z23, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z22, Z1
-	VMINPS      Z1, Z20, Z1
+	VMAXPS      Z0, Z24, Z1
+	VMINPS      Z1, Z22, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z22, Z1
-	VMINPS      Z1, Z20, Z1
+	VMAXPS      Z0, Z24, Z1
+	VMINPS      Z1, Z22, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -6483,142 +6289,138 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS 8(BX), Z25
-	VBROADCASTSS 12(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VBROADCASTSS 8(R8), Z21
-	VBROADCASTSS 12(R8), Z20
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z19
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z18
-	VBROADCASTSS 8(R9), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z17
-	VBROADCASTSS 12(R9), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z16
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z15
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z14
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z13
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z12
-	VMOVUPS      (DX), Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z26, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z25, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z24, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z19, Z0
-	VMINPS       Z0, Z15, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z18, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z17, Z0
-	VMINPS       Z0, Z13, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z16, Z0
-	VMINPS       Z0, Z12, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VBROADCASTSS      8(BX), Z25
+	VBROADCASTSS      12(BX), Z24
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z23
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z22
+	VBROADCASTSS      8(R9), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z21
+	VBROADCASTSS      12(R9), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z20
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z19
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z18
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z17
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z16
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z23, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z22, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z21, Z0
+	VMINPS            Z0, Z17, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z20, Z0
+	VMINPS            Z0, Z16, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z19, Z1
-	VMINPS      Z1, Z15, Z1
+	VMAXPS      Z0, Z23, Z1
+	VMINPS      Z1, Z19, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z18, Z1
-	VMINPS      Z1, Z14, Z1
+	VMAXPS      Z0, Z22, Z1
+	VMINPS      Z1, Z18, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z17, Z1
-	VMINPS      Z1, Z13, Z1
+	VMAXPS      Z0, Z21, Z1
+	VMINPS      Z1, Z17, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z25, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z16, Z1
-	VMINPS      Z1, Z12, Z1
+	VMAXPS      Z0, Z20, Z1
+	VMINPS      Z1, Z16, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z24, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -6790,7 +6592,7 @@ TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0, Z28 0x1010101
 	// per group: Z27 scale, Z26 recip, Z25 minval
-	// vector registers in use at once: 28
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -7099,200 +6901,182 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS (BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z21
-	VFMADD231PS  Z2, Z0, Z21
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z20
-	VFMADD231PS  Z2, Z0, Z20
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 4(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z19
-	VFMADD231PS  Z2, Z0, Z19
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z18
-	VFMADD231PS  Z2, Z0, Z18
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z25
+	VFMADD231PS.BCST  (R8), Z0, Z25
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z24
+	VFMADD231PS.BCST  (R8), Z0, Z24
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  4(R8), Z0, Z23
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  4(R8), Z0, Z22
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 8(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(R8), Z4
-	VMULPS       Z4, Z0, Z5
-	VBROADCASTSS 12(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VADDPS       Z20, Z21, Z0
-	VADDPS       Z18, Z19, Z4
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z21, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VBROADCASTSS (BX), Z6
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z6, Z4, Z7
-	VBROADCASTSS (R9), Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, (DI)
-	VCMPPS       $0x00, Z0, Z4, K1
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z4, Z6
-	VADDPS       Z8, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VBROADCASTSS 4(BX), Z6
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z6, Z4, Z7
-	VBROADCASTSS 4(R9), Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z4, Z6
-	VADDPS       Z8, Z6, Z6
-	VMOVUPS      Z6, 192(DI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z3, Z21
-	VMOVAPS      Z1, Z20
-	VMOVAPS      Z5, Z19
-	VMOVAPS      Z2, Z18
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z24, Z25, Z0
+	VADDPS            Z22, Z23, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z25, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VMOVUPS           Z6, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z24, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VMOVUPS           Z6, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VMOVUPS           Z6, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VMOVUPS           Z6, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z25
+	VMOVAPS           Z2, Z24
+	VMOVAPS           Z3, Z23
+	VMOVAPS           Z4, Z22
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z23
-	VBROADCASTSS 4(R9), Z22
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z25, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z22, Z0, Z0
-	VMULPS       Z24, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z24, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z22, Z0, Z0
-	VMULPS       Z24, Z0, Z4
-	VFNMADD231PS Z26, Z4, Z0
-	VFMADD231PS  Z24, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VADDPS       Z23, Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VADDPS       Z23, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VADDPS       Z22, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VADDPS       Z22, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -7314,220 +7098,184 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z1, Z0, Z15
-	VMOVUPS      64(DX), Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFMADD231PS  Z1, Z0, Z14
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFMADD231PS  Z1, Z0, Z13
-	VMOVUPS      192(DX), Z0
-	VBROADCASTSS 12(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFMADD231PS  Z1, Z0, Z12
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  (R8), Z0, Z23
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  4(R8), Z0, Z22
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  8(R8), Z0, Z21
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  12(R8), Z0, Z20
 
 short4ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 16(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VBROADCASTSS 20(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 24(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      448(DX), Z0
-	VBROADCASTSS 28(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z14, Z15, Z0
-	VADDPS       Z12, Z13, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z15, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS (BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS (R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z14, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS 4(R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z13, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 8(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS 8(R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z12, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 12(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS 12(R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z15
-	VMOVAPS      Z3, Z14
-	VMOVAPS      Z4, Z13
-	VMOVAPS      Z5, Z12
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z22, Z23, Z0
+	VADDPS            Z20, Z21, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VMOVUPS           Z6, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VMOVUPS           Z6, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  8(BX), Z5, Z6
+	VADDPS.BCST       8(R9), Z6, Z6
+	VMOVUPS           Z6, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  12(BX), Z5, Z6
+	VADDPS.BCST       12(R9), Z6, Z6
+	VMOVUPS           Z6, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z23
+	VMOVAPS           Z2, Z22
+	VMOVAPS           Z3, Z21
+	VMOVAPS           Z4, Z20
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS 8(BX), Z25
-	VBROADCASTSS 12(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VBROADCASTSS 8(R8), Z21
-	VBROADCASTSS 12(R8), Z20
-	VBROADCASTSS (R9), Z19
-	VBROADCASTSS 4(R9), Z18
-	VBROADCASTSS 8(R9), Z17
-	VBROADCASTSS 12(R9), Z16
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z26, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z17, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z25, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z24, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VADDPS       Z19, Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VADDPS       Z18, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VADDPS       Z17, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VADDPS       Z16, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VBROADCASTSS      8(BX), Z25
+	VBROADCASTSS      12(BX), Z24
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -7933,133 +7681,129 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS (R8), Z25
-	VBROADCASTSS 4(R8), Z24
-	VBROADCASTSS (R9), Z23
-	VBROADCASTSS 4(R9), Z22
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z25, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z22, Z0, Z0
-	VMULPS       Z24, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z24, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z22, Z0, Z0
-	VMULPS       Z24, Z0, Z4
-	VFNMADD231PS Z26, Z4, Z0
-	VFMADD231PS  Z24, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VADDPS       Z23, Z5, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VADDPS       Z23, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VADDPS       Z22, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VADDPS       Z22, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
-	VSUBPS      Z23, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
-	VADDPS      Z23, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
-	VSUBPS      Z23, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
-	VADDPS      Z23, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
-	VSUBPS      Z22, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
-	VADDPS      Z22, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
-	VSUBPS      Z22, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
-	VADDPS      Z22, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
@@ -8070,139 +7814,131 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z27
-	VBROADCASTSS 4(BX), Z26
-	VBROADCASTSS 8(BX), Z25
-	VBROADCASTSS 12(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VBROADCASTSS 8(R8), Z21
-	VBROADCASTSS 12(R8), Z20
-	VBROADCASTSS (R9), Z19
-	VBROADCASTSS 4(R9), Z18
-	VBROADCASTSS 8(R9), Z17
-	VBROADCASTSS 12(R9), Z16
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z27, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z26, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z17, Z0, Z0
-	VMULPS       Z21, Z0, Z3
-	VFNMADD231PS Z25, Z3, Z0
-	VFMADD231PS  Z21, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z4
-	VFNMADD231PS Z24, Z4, Z0
-	VFMADD231PS  Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z27, Z0, Z5
-	VADDPS       Z19, Z5, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VADDPS       Z18, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VADDPS       Z17, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z24, Z0, Z1
-	VADDPS       Z16, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z28, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+64, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z27
+	VBROADCASTSS      4(BX), Z26
+	VBROADCASTSS      8(BX), Z25
+	VBROADCASTSS      12(BX), Z24
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z28, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+64, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
-	VSUBPS      Z19, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
-	VADDPS      Z19, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
-	VSUBPS      Z18, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
-	VADDPS      Z18, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
-	VSUBPS      Z17, Z0, Z0
+	VSUBPS.BCST 8(R9), Z0, Z0
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z25, Z2, Z2
-	VADDPS      Z17, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VADDPS.BCST 8(R9), Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
-	VSUBPS      Z16, Z0, Z0
+	VSUBPS.BCST 12(R9), Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z24, Z2, Z2
-	VADDPS      Z16, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VADDPS.BCST 12(R9), Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
@@ -8349,7 +8085,7 @@ TEXT ·FakeQuantizeBitsAVX512(SB), NOSPLIT, $16-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -8658,171 +8394,165 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z24
-	VFNMADD231PS Z24, Z2, Z0
-	VMOVAPS      Z2, Z23
-	VFMADD231PS  Z1, Z0, Z23
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VMOVAPS      Z2, Z22
-	VFMADD231PS  Z1, Z0, Z22
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z21
-	VFNMADD231PS Z21, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFMADD231PS  Z1, Z0, Z20
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z21, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z26
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z25
+	VFMADD231PS.BCST  (R8), Z0, Z25
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z24
+	VFMADD231PS.BCST  (R8), Z0, Z24
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z23
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  4(R8), Z0, Z22
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  4(R8), Z0, Z21
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 12(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z1, Z0, Z7
-	VFNMADD231PS Z6, Z7, Z0
-	VFMADD231PS  Z1, Z0, Z7
-	VADDPS       Z22, Z23, Z0
-	VADDPS       Z19, Z20, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z23, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z8
-	VFMADD231PS  Z24, Z1, Z8
-	VMOVUPS      Z8, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z22, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z8
-	VFMADD231PS  Z24, Z1, Z8
-	VMOVUPS      Z8, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z8
-	VFMADD231PS  Z21, Z1, Z8
-	VMOVUPS      Z8, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z8
-	VFMADD231PS  Z21, Z1, Z8
-	VMOVUPS      Z8, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z23
-	VMOVAPS      Z4, Z22
-	VMOVAPS      Z5, Z20
-	VMOVAPS      Z7, Z19
-	VMOVAPS      Z3, Z24
-	VMOVAPS      Z6, Z21
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z5
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z6
+	VFNMADD231PS.BCST 12(BX), Z6, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z6
+	VADDPS            Z24, Z25, Z0
+	VADDPS            Z21, Z22, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z25, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z26, Z7, Z8
+	VMOVUPS           Z8, (DI)
+	VCMPPS            $0x00, Z0, Z7, K1
+	VRNDSCALEPS       $0x08, Z24, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z26, Z7, Z8
+	VMOVUPS           Z8, 64(DI)
+	VCMPPS            $0x00, Z0, Z7, K2
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z23, Z7, Z8
+	VMOVUPS           Z8, 128(DI)
+	VCMPPS            $0x00, Z0, Z7, K3
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z7
+	VMINPS            Z7, Z30, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS       Z23, Z7, Z8
+	VMOVUPS           Z8, 192(DI)
+	VCMPPS            $0x00, Z0, Z7, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z25
+	VMOVAPS           Z3, Z24
+	VMOVAPS           Z4, Z22
+	VMOVAPS           Z6, Z21
+	VMOVAPS           Z2, Z26
+	VMOVAPS           Z5, Z23
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS 4(R8), Z25
-	VMOVUPS      (DX), Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z28, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -8843,185 +8573,173 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z20
-	VFNMADD231PS Z20, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VMOVUPS      64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z18
-	VFNMADD231PS Z18, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFMADD231PS  Z1, Z0, Z17
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z16
-	VFNMADD231PS Z16, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z1, Z0, Z15
-	VMOVUPS      192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z14
-	VFNMADD231PS Z14, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFMADD231PS  Z1, Z0, Z13
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z24
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  (R8), Z0, Z23
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z22
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  4(R8), Z0, Z21
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z20
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  8(R8), Z0, Z19
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z18
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  12(R8), Z0, Z17
 
 short4ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 20(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VBROADCASTSS 24(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      448(DX), Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VBROADCASTSS 28(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VADDPS       Z17, Z19, Z0
-	VADDPS       Z13, Z15, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z10
-	VFMADD231PS  Z20, Z1, Z10
-	VMOVUPS      Z10, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z17, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z10
-	VFMADD231PS  Z18, Z1, Z10
-	VMOVUPS      Z10, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z15, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z10
-	VFMADD231PS  Z16, Z1, Z10
-	VMOVUPS      Z10, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z13, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VMOVAPS      Z29, Z10
-	VFMADD231PS  Z14, Z1, Z10
-	VMOVUPS      Z10, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z19
-	VMOVAPS      Z4, Z17
-	VMOVAPS      Z6, Z15
-	VMOVAPS      Z8, Z13
-	VMOVAPS      Z3, Z20
-	VMOVAPS      Z5, Z18
-	VMOVAPS      Z7, Z16
-	VMOVAPS      Z9, Z14
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z3
+	VBROADCASTSS      20(BX), Z4
+	VFNMADD231PS.BCST 20(BX), Z3, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z3
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z5
+	VBROADCASTSS      24(BX), Z6
+	VFNMADD231PS.BCST 24(BX), Z5, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z5
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z7
+	VBROADCASTSS      28(BX), Z8
+	VFNMADD231PS.BCST 28(BX), Z7, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z7
+	VADDPS            Z21, Z23, Z0
+	VADDPS            Z17, Z19, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z24, Z9, Z10
+	VMOVUPS           Z10, (DI)
+	VCMPPS            $0x00, Z0, Z9, K1
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z22, Z9, Z10
+	VMOVUPS           Z10, 64(DI)
+	VCMPPS            $0x00, Z0, Z9, K2
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z20, Z9, Z10
+	VMOVUPS           Z10, 128(DI)
+	VCMPPS            $0x00, Z0, Z9, K3
+	VRNDSCALEPS       $0x08, Z17, Z0
+	VMAXPS            Z0, Z31, Z9
+	VMINPS            Z9, Z30, Z9
+	VMOVAPS           Z29, Z10
+	VFMADD231PS       Z18, Z9, Z10
+	VMOVUPS           Z10, 192(DI)
+	VCMPPS            $0x00, Z0, Z9, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z23
+	VMOVAPS           Z3, Z21
+	VMOVAPS           Z5, Z19
+	VMOVAPS           Z7, Z17
+	VMOVAPS           Z2, Z24
+	VMOVAPS           Z4, Z22
+	VMOVAPS           Z6, Z20
+	VMOVAPS           Z8, Z18
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS 8(BX), Z26
-	VBROADCASTSS 12(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS 8(R8), Z22
-	VBROADCASTSS 12(R8), Z21
-	VMOVUPS      (DX), Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VBROADCASTSS      8(BX), Z26
+	VBROADCASTSS      12(BX), Z25
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -9413,77 +9131,75 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS 4(R8), Z25
-	VMOVUPS      (DX), Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z28, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
@@ -9492,7 +9208,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -9502,7 +9218,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
@@ -9512,7 +9228,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -9522,7 +9238,7 @@ short2rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -9533,81 +9249,77 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS 8(BX), Z26
-	VBROADCASTSS 12(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS 8(R8), Z22
-	VBROADCASTSS 12(R8), Z21
-	VMOVUPS      (DX), Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VBROADCASTSS      8(BX), Z26
+	VBROADCASTSS      12(BX), Z25
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
@@ -9616,7 +9328,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
@@ -9626,7 +9338,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
@@ -9636,7 +9348,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
@@ -9646,7 +9358,7 @@ short4rare:
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z25, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -9775,7 +9487,7 @@ TEXT ·FakeQuantizeZeroPointBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: Z31 least, Z30 most, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z26 ToFloat, Z25 ToFloat
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -10089,190 +9801,180 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFMADD231PS  Z1, Z0, Z20
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFMADD231PS  Z1, Z0, Z19
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFMADD231PS  Z1, Z0, Z18
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFMADD231PS  Z1, Z0, Z17
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  (R8), Z0, Z22
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  (R8), Z0, Z21
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFMADD231PS.BCST  4(R8), Z0, Z20
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFMADD231PS.BCST  4(R8), Z0, Z19
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(BX), Z5
-	VFNMADD231PS Z5, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z1, Z0, Z6
-	VFNMADD231PS Z5, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VADDPS       Z19, Z20, Z0
-	VADDPS       Z17, Z18, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VBROADCASTSS (R9), Z1
-	VPSUBD       Z1, Z31, Z5
-	VCVTDQ2PS    Z5, Z5
-	VMAXPS       Z0, Z5, Z7
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z7, Z1, Z7
-	VBROADCASTSS (BX), Z8
-	VMOVAPS      Z29, Z9
-	VFMADD231PS  Z8, Z7, Z9
-	VMOVUPS      Z9, (DI)
-	VCMPPS       $0x00, Z0, Z7, K1
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z1, Z5
-	VFMADD213PS  Z29, Z5, Z8
-	VMOVUPS      Z8, 64(DI)
-	VCMPPS       $0x00, Z0, Z5, K2
-	VRNDSCALEPS  $0x08, Z18, Z0
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z5
-	VCVTDQ2PS    Z5, Z5
-	VMAXPS       Z0, Z5, Z7
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z7, Z1, Z7
-	VBROADCASTSS 4(BX), Z8
-	VMOVAPS      Z29, Z9
-	VFMADD231PS  Z8, Z7, Z9
-	VMOVUPS      Z9, 128(DI)
-	VCMPPS       $0x00, Z0, Z7, K3
-	VRNDSCALEPS  $0x08, Z17, Z0
-	VMAXPS       Z0, Z5, Z5
-	VMINPS       Z5, Z1, Z5
-	VFMADD213PS  Z29, Z5, Z8
-	VMOVUPS      Z8, 192(DI)
-	VCMPPS       $0x00, Z0, Z5, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z20
-	VMOVAPS      Z4, Z19
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z6, Z17
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z21, Z22, Z0
+	VADDPS            Z19, Z20, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VBROADCASTSS      (R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z7
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z7, Z5, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  (BX), Z7, Z8
+	VMOVUPS           Z8, (DI)
+	VCMPPS            $0x00, Z0, Z7, K1
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z6, Z6
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z6, Z5
+	VMOVUPS           Z5, 64(DI)
+	VCMPPS            $0x00, Z0, Z6, K2
+	VRNDSCALEPS       $0x08, Z20, Z0
+	VBROADCASTSS      4(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z7
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z7, Z5, Z7
+	VMOVAPS           Z29, Z8
+	VFMADD231PS.BCST  4(BX), Z7, Z8
+	VMOVUPS           Z8, 128(DI)
+	VCMPPS            $0x00, Z0, Z7, K3
+	VRNDSCALEPS       $0x08, Z19, Z0
+	VMAXPS            Z0, Z6, Z6
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  4(BX), Z6, Z5
+	VMOVUPS           Z5, 192(DI)
+	VCMPPS            $0x00, Z0, Z6, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z2, Z21
+	VMOVAPS           Z3, Z20
+	VMOVAPS           Z4, Z19
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS 4(R8), Z25
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z24
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z23
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z22
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z21
-	VMOVUPS      (DX), Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z24, Z0
-	VMINPS       Z0, Z22, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z24, Z0
-	VMINPS       Z0, Z22, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z28, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z23, Z0
-	VMINPS       Z0, Z21, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z23, Z0
-	VMINPS       Z0, Z21, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z26
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z25
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z24
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z23
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z26, Z0
+	VMINPS            Z0, Z24, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z26, Z0
+	VMINPS            Z0, Z24, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z25, Z0
+	VMINPS            Z0, Z23, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z25, Z0
+	VMINPS            Z0, Z23, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -10294,222 +9996,202 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFMADD231PS  Z1, Z0, Z12
-	VMOVUPS      64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFMADD231PS  Z1, Z0, Z11
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFMADD231PS  Z1, Z0, Z10
-	VMOVUPS      192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z9
-	VFMADD231PS  Z1, Z0, Z9
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  (R8), Z0, Z16
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFMADD231PS.BCST  4(R8), Z0, Z15
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFMADD231PS.BCST  8(R8), Z0, Z14
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z13
+	VFMADD231PS.BCST  12(R8), Z0, Z13
 
 short4ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      448(DX), Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z11, Z12, Z0
-	VADDPS       Z9, Z10, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z12, Z0
-	VBROADCASTSS (R9), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z6
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z6, Z1, Z6
-	VBROADCASTSS (BX), Z1
-	VFMADD213PS  Z29, Z6, Z1
-	VMOVUPS      Z1, (DI)
-	VCMPPS       $0x00, Z0, Z6, K1
-	VRNDSCALEPS  $0x08, Z11, Z0
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z6
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z6, Z1, Z6
-	VBROADCASTSS 4(BX), Z1
-	VFMADD213PS  Z29, Z6, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z0, Z6, K2
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VBROADCASTSS 8(R9), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z6
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z6, Z1, Z6
-	VBROADCASTSS 8(BX), Z1
-	VFMADD213PS  Z29, Z6, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z0, Z6, K3
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VBROADCASTSS 12(R9), Z1
-	VPSUBD       Z1, Z31, Z6
-	VCVTDQ2PS    Z6, Z6
-	VMAXPS       Z0, Z6, Z6
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z1
-	VMINPS       Z6, Z1, Z6
-	VBROADCASTSS 12(BX), Z1
-	VFMADD213PS  Z29, Z6, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z0, Z6, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z12
-	VMOVAPS      Z3, Z11
-	VMOVAPS      Z4, Z10
-	VMOVAPS      Z5, Z9
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z15, Z16, Z0
+	VADDPS            Z13, Z14, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z16, Z0
+	VBROADCASTSS      (R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z6, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z0, Z6, K1
+	VRNDSCALEPS       $0x08, Z15, Z0
+	VBROADCASTSS      4(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  4(BX), Z6, Z5
+	VMOVUPS           Z5, 64(DI)
+	VCMPPS            $0x00, Z0, Z6, K2
+	VRNDSCALEPS       $0x08, Z14, Z0
+	VBROADCASTSS      8(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  8(BX), Z6, Z5
+	VMOVUPS           Z5, 128(DI)
+	VCMPPS            $0x00, Z0, Z6, K3
+	VRNDSCALEPS       $0x08, Z13, Z0
+	VBROADCASTSS      12(R9), Z5
+	VPSUBD            Z5, Z31, Z6
+	VCVTDQ2PS         Z6, Z6
+	VMAXPS            Z0, Z6, Z6
+	VPSUBD            Z5, Z30, Z5
+	VCVTDQ2PS         Z5, Z5
+	VMINPS            Z6, Z5, Z6
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  12(BX), Z6, Z5
+	VMOVUPS           Z5, 192(DI)
+	VCMPPS            $0x00, Z0, Z6, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z16
+	VMOVAPS           Z2, Z15
+	VMOVAPS           Z3, Z14
+	VMOVAPS           Z4, Z13
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS 8(BX), Z26
-	VBROADCASTSS 12(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS 8(R8), Z22
-	VBROADCASTSS 12(R8), Z21
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z20
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z19
-	VBROADCASTSS 8(R9), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z18
-	VBROADCASTSS 12(R9), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z17
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z16
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z15
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z14
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z13
-	VMOVUPS      (DX), Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z19, Z0
-	VMINPS       Z0, Z15, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z18, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z17, Z0
-	VMINPS       Z0, Z13, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VBROADCASTSS      8(BX), Z26
+	VBROADCASTSS      12(BX), Z25
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z24
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z23
+	VBROADCASTSS      8(R9), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z22
+	VBROADCASTSS      12(R9), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z21
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z20
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z19
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z18
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z17
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z24, Z0
+	VMINPS            Z0, Z20, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z23, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z22, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z21, Z0
+	VMINPS            Z0, Z17, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -10943,127 +10625,125 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS 4(R8), Z25
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z24
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z23
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z22
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z21
-	VMOVUPS      (DX), Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z24, Z0
-	VMINPS       Z0, Z22, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z24, Z0
-	VMINPS       Z0, Z22, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z28, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z23, Z0
-	VMINPS       Z0, Z21, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z23, Z0
-	VMINPS       Z0, Z21, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z26
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z25
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z24
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z23
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z26, Z0
+	VMINPS            Z0, Z24, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z26, Z0
+	VMINPS            Z0, Z24, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z25, Z0
+	VMINPS            Z0, Z23, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z25, Z0
+	VMINPS            Z0, Z23, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z24, Z1
-	VMINPS      Z1, Z22, Z1
+	VMAXPS      Z0, Z26, Z1
+	VMINPS      Z1, Z24, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z24, Z1
-	VMINPS      Z1, Z22, Z1
+	VMAXPS      Z0, Z26, Z1
+	VMINPS      Z1, Z24, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z23, Z1
-	VMINPS      Z1, Z21, Z1
+	VMAXPS      Z0, Z25, Z1
+	VMINPS      Z1, Z23, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z23, Z1
-	VMINPS      Z1, Z21, Z1
+	VMAXPS      Z0, Z25, Z1
+	VMINPS      Z1, Z23, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -11074,141 +10754,137 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS 8(BX), Z26
-	VBROADCASTSS 12(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS 8(R8), Z22
-	VBROADCASTSS 12(R8), Z21
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z31, Z1
-	VCVTDQ2PS    Z1, Z20
-	VBROADCASTSS 4(R9), Z1
-	VPSUBD       Z1, Z31, Z2
-	VCVTDQ2PS    Z2, Z19
-	VBROADCASTSS 8(R9), Z2
-	VPSUBD       Z2, Z31, Z3
-	VCVTDQ2PS    Z3, Z18
-	VBROADCASTSS 12(R9), Z3
-	VPSUBD       Z3, Z31, Z4
-	VCVTDQ2PS    Z4, Z17
-	VPSUBD       Z0, Z30, Z0
-	VCVTDQ2PS    Z0, Z16
-	VPSUBD       Z1, Z30, Z1
-	VCVTDQ2PS    Z1, Z15
-	VPSUBD       Z2, Z30, Z2
-	VCVTDQ2PS    Z2, Z14
-	VPSUBD       Z3, Z30, Z3
-	VCVTDQ2PS    Z3, Z13
-	VMOVUPS      (DX), Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z20, Z0
-	VMINPS       Z0, Z16, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z19, Z0
-	VMINPS       Z0, Z15, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z18, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z17, Z0
-	VMINPS       Z0, Z13, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VBROADCASTSS      8(BX), Z26
+	VBROADCASTSS      12(BX), Z25
+	VBROADCASTSS      (R9), Z0
+	VPSUBD            Z0, Z31, Z1
+	VCVTDQ2PS         Z1, Z24
+	VBROADCASTSS      4(R9), Z1
+	VPSUBD            Z1, Z31, Z2
+	VCVTDQ2PS         Z2, Z23
+	VBROADCASTSS      8(R9), Z2
+	VPSUBD            Z2, Z31, Z3
+	VCVTDQ2PS         Z3, Z22
+	VBROADCASTSS      12(R9), Z3
+	VPSUBD            Z3, Z31, Z4
+	VCVTDQ2PS         Z4, Z21
+	VPSUBD            Z0, Z30, Z0
+	VCVTDQ2PS         Z0, Z20
+	VPSUBD            Z1, Z30, Z1
+	VCVTDQ2PS         Z1, Z19
+	VPSUBD            Z2, Z30, Z2
+	VCVTDQ2PS         Z2, Z18
+	VPSUBD            Z3, Z30, Z3
+	VCVTDQ2PS         Z3, Z17
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z24, Z0
+	VMINPS            Z0, Z20, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z23, Z0
+	VMINPS            Z0, Z19, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z22, Z0
+	VMINPS            Z0, Z18, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z21, Z0
+	VMINPS            Z0, Z17, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z20, Z1
-	VMINPS      Z1, Z16, Z1
+	VMAXPS      Z0, Z24, Z1
+	VMINPS      Z1, Z20, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z19, Z1
-	VMINPS      Z1, Z15, Z1
+	VMAXPS      Z0, Z23, Z1
+	VMINPS      Z1, Z19, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z18, Z1
-	VMINPS      Z1, Z14, Z1
+	VMAXPS      Z0, Z22, Z1
+	VMINPS      Z1, Z18, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z17, Z1
-	VMINPS      Z1, Z13, Z1
+	VMAXPS      Z0, Z21, Z1
+	VMINPS      Z1, Z17, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z25, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
 	VADDPS      Z29, Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
@@ -11377,7 +11053,7 @@ TEXT ·FakeQuantizeMinvalBitsAVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z31 ToFloat, Z30 ToFloat, Z29 0x0
 	// per group: Z28 scale, Z27 recip, Z26 minval
-	// vector registers in use at once: 27
+	// vector registers in use at once: 18
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -11717,198 +11393,180 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R11, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R11, $+8
-	JLT          short2loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS (BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z22
-	VFMADD231PS  Z2, Z0, Z22
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z21
-	VFMADD231PS  Z2, Z0, Z21
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 4(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VMOVAPS      Z3, Z20
-	VFMADD231PS  Z2, Z0, Z20
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VMOVAPS      Z1, Z19
-	VFMADD231PS  Z2, Z0, Z19
+	CMPQ              R11, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R11, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z26
+	VFMADD231PS.BCST  (R8), Z0, Z26
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z25
+	VFMADD231PS.BCST  (R8), Z0, Z25
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z24
+	VFMADD231PS.BCST  4(R8), Z0, Z24
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  4(R8), Z0, Z23
 
 short2ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 8(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 12(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VBROADCASTSS 12(R8), Z4
-	VMULPS       Z4, Z0, Z5
-	VBROADCASTSS 12(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z4, Z0, Z5
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z2, Z0, Z0
-	VMULPS       Z4, Z0, Z2
-	VFNMADD231PS Z6, Z2, Z0
-	VFMADD231PS  Z4, Z0, Z2
-	VADDPS       Z21, Z22, Z0
-	VADDPS       Z19, Z20, Z4
-	VADDPS       Z4, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VRNDSCALEPS  $0x08, Z22, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VBROADCASTSS (BX), Z6
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z6, Z4, Z7
-	VBROADCASTSS (R9), Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, (DI)
-	VCMPPS       $0x00, Z0, Z4, K1
-	VRNDSCALEPS  $0x08, Z21, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z4, Z6
-	VADDPS       Z8, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VRNDSCALEPS  $0x08, Z20, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VBROADCASTSS 4(BX), Z6
-	VMOVAPS      Z29, Z7
-	VFMADD231PS  Z6, Z4, Z7
-	VBROADCASTSS 4(R9), Z8
-	VADDPS       Z8, Z7, Z7
-	VMOVUPS      Z7, 128(DI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VRNDSCALEPS  $0x08, Z19, Z0
-	VMAXPS       Z0, Z31, Z4
-	VMINPS       Z4, Z30, Z4
-	VFMADD213PS  Z29, Z4, Z6
-	VADDPS       Z8, Z6, Z6
-	VMOVUPS      Z6, 192(DI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z3, Z22
-	VMOVAPS      Z1, Z21
-	VMOVAPS      Z5, Z20
-	VMOVAPS      Z2, Z19
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+4
-	JGE          short2ahead
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z25, Z26, Z0
+	VADDPS            Z23, Z24, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VRNDSCALEPS       $0x08, Z26, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VMOVUPS           Z6, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z25, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VMOVUPS           Z6, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z24, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VMOVUPS           Z6, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VMOVUPS           Z6, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z26
+	VMOVAPS           Z2, Z25
+	VMOVAPS           Z3, Z24
+	VMOVAPS           Z4, Z23
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS 4(R8), Z25
-	VBROADCASTSS (R9), Z24
-	VBROADCASTSS 4(R9), Z23
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z24, Z0, Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z24, Z0, Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VADDPS       Z24, Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z28, Z0, Z1
-	VADDPS       Z24, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VADDPS       Z23, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VADDPS       Z23, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -11930,218 +11588,182 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R11, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R11, $+16
-	JLT          short4loop
-	VMOVUPS      (DX), Z0
-	VBROADCASTSS (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFMADD231PS  Z1, Z0, Z16
-	VMOVUPS      64(DX), Z0
-	VBROADCASTSS 4(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFMADD231PS  Z1, Z0, Z15
-	VMOVUPS      128(DX), Z0
-	VBROADCASTSS 8(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFMADD231PS  Z1, Z0, Z14
-	VMOVUPS      192(DX), Z0
-	VBROADCASTSS 12(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFMADD231PS  Z1, Z0, Z13
+	CMPQ              R11, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R11, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z24
+	VFMADD231PS.BCST  (R8), Z0, Z24
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z23
+	VFMADD231PS.BCST  4(R8), Z0, Z23
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFMADD231PS.BCST  8(R8), Z0, Z22
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFMADD231PS.BCST  12(R8), Z0, Z21
 
 short4ahead:
-	VMOVUPS      256(DX), Z0
-	VBROADCASTSS 16(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      320(DX), Z0
-	VBROADCASTSS 20(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VMOVUPS      384(DX), Z0
-	VBROADCASTSS 24(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      448(DX), Z0
-	VBROADCASTSS 28(R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFNMADD231PS Z6, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VADDPS       Z15, Z16, Z0
-	VADDPS       Z13, Z14, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VRNDSCALEPS  $0x08, Z16, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS (BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS (R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, (DI)
-	VCMPPS       $0x00, Z0, Z1, K1
-	VRNDSCALEPS  $0x08, Z15, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 4(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS 4(R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z0, Z1, K2
-	VRNDSCALEPS  $0x08, Z14, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 8(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS 8(R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z0, Z1, K3
-	VRNDSCALEPS  $0x08, Z13, Z0
-	VMAXPS       Z0, Z31, Z1
-	VMINPS       Z1, Z30, Z1
-	VBROADCASTSS 12(BX), Z6
-	VFMADD213PS  Z29, Z1, Z6
-	VBROADCASTSS 12(R9), Z7
-	VADDPS       Z7, Z6, Z6
-	VMOVUPS      Z6, 192(DI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z3, Z15
-	VMOVAPS      Z4, Z14
-	VMOVAPS      Z5, Z13
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+8
-	JGE          short4ahead
+	VMOVUPS           256(DX), Z0
+	VSUBPS.BCST       16(R9), Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VSUBPS.BCST       20(R9), Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VSUBPS.BCST       24(R9), Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VSUBPS.BCST       28(R9), Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFNMADD231PS.BCST 28(BX), Z4, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z4
+	VADDPS            Z23, Z24, Z0
+	VADDPS            Z21, Z22, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VRNDSCALEPS       $0x08, Z24, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  (BX), Z5, Z6
+	VADDPS.BCST       (R9), Z6, Z6
+	VMOVUPS           Z6, (DI)
+	VCMPPS            $0x00, Z0, Z5, K1
+	VRNDSCALEPS       $0x08, Z23, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  4(BX), Z5, Z6
+	VADDPS.BCST       4(R9), Z6, Z6
+	VMOVUPS           Z6, 64(DI)
+	VCMPPS            $0x00, Z0, Z5, K2
+	VRNDSCALEPS       $0x08, Z22, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  8(BX), Z5, Z6
+	VADDPS.BCST       8(R9), Z6, Z6
+	VMOVUPS           Z6, 128(DI)
+	VCMPPS            $0x00, Z0, Z5, K3
+	VRNDSCALEPS       $0x08, Z21, Z0
+	VMAXPS            Z0, Z31, Z5
+	VMINPS            Z5, Z30, Z5
+	VMOVAPS           Z29, Z6
+	VFMADD231PS.BCST  12(BX), Z5, Z6
+	VADDPS.BCST       12(R9), Z6, Z6
+	VMOVUPS           Z6, 192(DI)
+	VCMPPS            $0x00, Z0, Z5, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z24
+	VMOVAPS           Z2, Z23
+	VMOVAPS           Z3, Z22
+	VMOVAPS           Z4, Z21
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS 8(BX), Z26
-	VBROADCASTSS 12(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS 8(R8), Z22
-	VBROADCASTSS 12(R8), Z21
-	VBROADCASTSS (R9), Z20
-	VBROADCASTSS 4(R9), Z19
-	VBROADCASTSS 8(R9), Z18
-	VBROADCASTSS 12(R9), Z17
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z17, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VADDPS       Z20, Z5, Z5
-	VMOVUPS      Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VADDPS       Z19, Z1, Z1
-	VMOVUPS      Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VADDPS       Z18, Z1, Z1
-	VMOVUPS      Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VADDPS       Z17, Z1, Z1
-	VMOVUPS      Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VBROADCASTSS      8(BX), Z26
+	VBROADCASTSS      12(BX), Z25
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVUPS           Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVUPS           Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VMOVUPS           Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VMOVUPS           Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -12575,132 +12197,128 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS (R8), Z26
-	VBROADCASTSS 4(R8), Z25
-	VBROADCASTSS (R9), Z24
-	VBROADCASTSS 4(R9), Z23
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z24, Z0, Z0
-	VMULPS       Z26, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z26, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z24, Z0, Z0
-	VMULPS       Z26, Z0, Z2
-	VFNMADD231PS Z28, Z2, Z0
-	VFMADD231PS  Z26, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z3
-	VFNMADD231PS Z27, Z3, Z0
-	VFMADD231PS  Z25, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z23, Z0, Z0
-	VMULPS       Z25, Z0, Z4
-	VFNMADD231PS Z27, Z4, Z0
-	VFMADD231PS  Z25, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VADDPS       Z24, Z5, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z28, Z0, Z1
-	VADDPS       Z24, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VADDPS       Z23, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VADDPS       Z23, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VADDPS.BCST       (R9), Z1, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+8, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R11
+	CMPQ              R11, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VMOVUPS     (DX), Z0
-	VSUBPS      Z24, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
-	VADDPS      Z24, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
-	VSUBPS      Z24, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
-	VADDPS      Z24, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
-	VSUBPS      Z23, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
-	VADDPS      Z23, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
-	VSUBPS      Z23, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
-	VADDPS      Z23, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1
@@ -12710,138 +12328,130 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	PREFETCHT0   128(DX)(CX*1)
-	PREFETCHT0   192(DX)(CX*1)
-	VBROADCASTSS (BX), Z28
-	VBROADCASTSS 4(BX), Z27
-	VBROADCASTSS 8(BX), Z26
-	VBROADCASTSS 12(BX), Z25
-	VBROADCASTSS (R8), Z24
-	VBROADCASTSS 4(R8), Z23
-	VBROADCASTSS 8(R8), Z22
-	VBROADCASTSS 12(R8), Z21
-	VBROADCASTSS (R9), Z20
-	VBROADCASTSS 4(R9), Z19
-	VBROADCASTSS 8(R9), Z18
-	VBROADCASTSS 12(R9), Z17
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z24, Z0, Z1
-	VFNMADD231PS Z28, Z1, Z0
-	VFMADD231PS  Z24, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z19, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z27, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z18, Z0, Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z26, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z17, Z0, Z0
-	VMULPS       Z21, Z0, Z4
-	VFNMADD231PS Z25, Z4, Z0
-	VFMADD231PS  Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z5
-	VFMADD231PS  Z28, Z0, Z5
-	VADDPS       Z20, Z5, Z5
-	VMOVNTPS     Z5, (DI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z27, Z0, Z1
-	VADDPS       Z19, Z1, Z1
-	VMOVNTPS     Z1, 64(DI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z26, Z0, Z1
-	VADDPS       Z18, Z1, Z1
-	VMOVNTPS     Z1, 128(DI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z31, Z0
-	VMINPS       Z0, Z30, Z0
-	VMOVAPS      Z29, Z1
-	VFMADD231PS  Z25, Z0, Z1
-	VADDPS       Z17, Z1, Z1
-	VMOVNTPS     Z1, 192(DI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+16, R9
-	ADDQ         $+256, DI
-	ADDQ         $+8, SI
-	ADDQ         $+256, DX
-	SUBQ         $+4, R11
-	CMPQ         R11, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	PREFETCHT0        128(DX)(CX*1)
+	PREFETCHT0        192(DX)(CX*1)
+	VBROADCASTSS      (BX), Z28
+	VBROADCASTSS      4(BX), Z27
+	VBROADCASTSS      8(BX), Z26
+	VBROADCASTSS      12(BX), Z25
+	VMOVUPS           (DX), Z0
+	VSUBPS.BCST       (R9), Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VSUBPS.BCST       4(R9), Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VSUBPS.BCST       8(R9), Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VSUBPS.BCST       12(R9), Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VRNDSCALEPS       $0x08, Z1, Z1
+	VMAXPS            Z1, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z5
+	VFMADD231PS.BCST  (BX), Z0, Z5
+	VADDPS.BCST       (R9), Z5, Z5
+	VMOVNTPS          Z5, (DI)
+	VCMPPS            $0x00, Z1, Z0, K1
+	VRNDSCALEPS       $0x08, Z2, Z2
+	VMAXPS            Z2, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VADDPS.BCST       4(R9), Z1, Z1
+	VMOVNTPS          Z1, 64(DI)
+	VCMPPS            $0x00, Z2, Z0, K2
+	VRNDSCALEPS       $0x08, Z3, Z3
+	VMAXPS            Z3, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VADDPS.BCST       8(R9), Z1, Z1
+	VMOVNTPS          Z1, 128(DI)
+	VCMPPS            $0x00, Z3, Z0, K3
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VMAXPS            Z4, Z31, Z0
+	VMINPS            Z0, Z30, Z0
+	VMOVAPS           Z29, Z1
+	VFMADD231PS.BCST  12(BX), Z0, Z1
+	VADDPS.BCST       12(R9), Z1, Z1
+	VMOVNTPS          Z1, 192(DI)
+	VCMPPS            $0x00, Z4, Z0, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+16, R9
+	ADDQ              $+256, DI
+	ADDQ              $+8, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R11
+	CMPQ              R11, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VMOVUPS     (DX), Z0
-	VSUBPS      Z20, Z0, Z0
+	VSUBPS.BCST (R9), Z0, Z0
 	VDIVPS      Z28, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z28, Z2, Z2
-	VADDPS      Z20, Z2, Z2
+	VMULPS.BCST (BX), Z2, Z2
+	VADDPS.BCST (R9), Z2, Z2
 	VMOVUPS     Z2, (DI)
 	VCMPPS      $0x00, Z0, Z1, K1
 	VMOVUPS     64(DX), Z0
-	VSUBPS      Z19, Z0, Z0
+	VSUBPS.BCST 4(R9), Z0, Z0
 	VDIVPS      Z27, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z27, Z2, Z2
-	VADDPS      Z19, Z2, Z2
+	VMULPS.BCST 4(BX), Z2, Z2
+	VADDPS.BCST 4(R9), Z2, Z2
 	VMOVUPS     Z2, 64(DI)
 	VCMPPS      $0x00, Z0, Z1, K2
 	VMOVUPS     128(DX), Z0
-	VSUBPS      Z18, Z0, Z0
+	VSUBPS.BCST 8(R9), Z0, Z0
 	VDIVPS      Z26, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z26, Z2, Z2
-	VADDPS      Z18, Z2, Z2
+	VMULPS.BCST 8(BX), Z2, Z2
+	VADDPS.BCST 8(R9), Z2, Z2
 	VMOVUPS     Z2, 128(DI)
 	VCMPPS      $0x00, Z0, Z1, K3
 	VMOVUPS     192(DX), Z0
-	VSUBPS      Z17, Z0, Z0
+	VSUBPS.BCST 12(R9), Z0, Z0
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z0
 	VMAXPS      Z0, Z31, Z1
 	VMINPS      Z1, Z30, Z1
 	VADDPS      Z29, Z1, Z2
-	VMULPS      Z25, Z2, Z2
-	VADDPS      Z17, Z2, Z2
+	VMULPS.BCST 12(BX), Z2, Z2
+	VADDPS.BCST 12(R9), Z2, Z2
 	VMOVUPS     Z2, 192(DI)
 	VCMPPS      $0x00, Z0, Z1, K4
 	KUNPCKWD    K1, K2, K1

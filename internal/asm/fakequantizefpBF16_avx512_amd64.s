@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpBF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table
 	// per group: Z21 scale, Z20 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -381,234 +381,222 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST (BX), Z0, Z19
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST (BX), Z0, Z18
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z16, Z17, Z0
-	VADDPS       Z14, Z15, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z28, Z17, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z17, Z0
-	VBROADCASTSS (DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z28, Z16, Z5
-	VPMINUD      Z29, Z5, Z5
-	VPANDD       Z27, Z5, Z7
-	VPMAXUD      Z31, Z7, Z7
-	VPADDD       Z30, Z7, Z7
-	VADDPS       Z7, Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z16, Z5
-	VMULPS       Z1, Z5, Z5
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z5, K1
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K1, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPACKUSDW    Z5, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVUPS      Z0, (DI)
-	VPANDD       Z28, Z15, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z15, Z0
-	VBROADCASTSS 4(DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z28, Z14, Z5
-	VPMINUD      Z29, Z5, Z5
-	VPANDD       Z27, Z5, Z7
-	VPMAXUD      Z31, Z7, Z7
-	VPADDD       Z30, Z7, Z7
-	VADDPS       Z7, Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z14, Z5
-	VMULPS       Z1, Z5, Z5
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z5, K1
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K1, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPACKUSDW    Z5, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVAPS      Z2, Z17
-	VMOVAPS      Z4, Z16
-	VMOVAPS      Z3, Z15
-	VMOVAPS      Z6, Z14
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFMSUB231PS.BCST  12(DX), Z3, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z3
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z18, Z19, Z0
+	VADDPS            Z16, Z17, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z28, Z19, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z19, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z28, Z18, Z5
+	VPMINUD           Z29, Z5, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z5
+	VSUBPS            Z6, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z18, Z5
+	VMULPS.BCST       (DX), Z5, Z5
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z5, K1
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVUPS           Z0, (DI)
+	VPANDD            Z28, Z17, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z17, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VPANDD            Z28, Z16, Z5
+	VPMINUD           Z29, Z5, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z5
+	VSUBPS            Z6, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z16, Z5
+	VMULPS.BCST       4(DX), Z5, Z5
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z5, K1
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z2, Z18
+	VMOVAPS           Z3, Z17
+	VMOVAPS           Z4, Z16
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS (BX), Z19
-	VBROADCASTSS 4(BX), Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFMSUB231PS  Z21, Z1, Z0
-	VFNMADD231PS Z19, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VFNMADD231PS Z19, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFMSUB231PS  Z20, Z3, Z0
-	VFNMADD231PS Z18, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z4
-	VFMSUB231PS  Z20, Z4, Z0
-	VFNMADD231PS Z18, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z1, Z0
-	VMULPS       Z21, Z0, Z0
-	VPANDD       Z28, Z2, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z2, Z1
-	VMULPS       Z21, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVUPS      Z0, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z3, Z0
-	VMULPS       Z20, Z0, Z0
-	VPANDD       Z28, Z4, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z4, Z1
-	VMULPS       Z20, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVUPS      Z0, 64(DI)
+	VBROADCASTSS      (DX), Z21
+	VBROADCASTSS      4(DX), Z20
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z28, Z2, Z1
+	VPMINUD           Z29, Z1, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z1
+	VSUBPS            Z5, Z1, Z1
+	VPTERNLOGD        $0xf8, Z26, Z2, Z1
+	VMULPS.BCST       (DX), Z1, Z1
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z1, K1
+	VPADDD            Z25, Z1, Z1
+	VPADDD            Z23, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVUPS           Z0, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z3, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VPANDD            Z28, Z4, Z1
+	VPMINUD           Z29, Z1, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPTERNLOGD        $0xf8, Z26, Z4, Z1
+	VMULPS.BCST       4(DX), Z1, Z1
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z1, K1
+	VPADDD            Z25, Z1, Z1
+	VPADDD            Z23, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVUPS           Z0, 64(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -628,248 +616,224 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFNMADD231PS Z1, Z0, Z13
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFNMADD231PS Z1, Z0, Z12
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFNMADD231PS Z1, Z0, Z11
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFNMADD231PS Z1, Z0, Z10
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST (BX), Z0, Z17
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 4(BX), Z0, Z16
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFNMADD231PS.BCST 8(BX), Z0, Z15
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFMSUB231PS.BCST  12(DX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFNMADD231PS.BCST 12(BX), Z0, Z14
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z12, Z13, Z0
-	VADDPS       Z10, Z11, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z28, Z13, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z13, Z0
-	VBROADCASTSS (DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z28, Z12, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z12, Z1
-	VBROADCASTSS 4(DX), Z6
-	VMULPS       Z6, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVUPS      Z0, (DI)
-	VPANDD       Z28, Z11, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z11, Z0
-	VBROADCASTSS 8(DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z28, Z10, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z10, Z1
-	VBROADCASTSS 12(DX), Z6
-	VMULPS       Z6, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVUPS      Z0, 64(DI)
-	VMOVAPS      Z2, Z13
-	VMOVAPS      Z3, Z12
-	VMOVAPS      Z4, Z11
-	VMOVAPS      Z5, Z10
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFMSUB231PS.BCST  16(DX), Z1, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFMSUB231PS.BCST  20(DX), Z2, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z2
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFMSUB231PS.BCST  24(DX), Z3, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z3
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFMSUB231PS.BCST  28(DX), Z4, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z4
+	VADDPS            Z16, Z17, Z0
+	VADDPS            Z14, Z15, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z28, Z17, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z17, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z28, Z16, Z5
+	VPMINUD           Z29, Z5, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z5
+	VSUBPS            Z6, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z16, Z5
+	VMULPS.BCST       4(DX), Z5, Z5
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z5, K1
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVUPS           Z0, (DI)
+	VPANDD            Z28, Z15, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z15, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VPANDD            Z28, Z14, Z5
+	VPMINUD           Z29, Z5, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z5
+	VSUBPS            Z6, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z14, Z5
+	VMULPS.BCST       12(DX), Z5, Z5
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z5, K1
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K1, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPACKUSDW         Z5, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVUPS           Z0, 64(DI)
+	VMOVAPS           Z1, Z17
+	VMOVAPS           Z2, Z16
+	VMOVAPS           Z3, Z15
+	VMOVAPS           Z4, Z14
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS 8(DX), Z19
-	VBROADCASTSS 12(DX), Z18
-	VBROADCASTSS (BX), Z17
-	VBROADCASTSS 4(BX), Z16
-	VBROADCASTSS 8(BX), Z15
-	VBROADCASTSS 12(BX), Z14
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z1
-	VFMSUB231PS  Z21, Z1, Z0
-	VFNMADD231PS Z17, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z2
-	VFMSUB231PS  Z20, Z2, Z0
-	VFNMADD231PS Z16, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z15, Z0, Z3
-	VFMSUB231PS  Z19, Z3, Z0
-	VFNMADD231PS Z15, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z14, Z0, Z4
-	VFMSUB231PS  Z18, Z4, Z0
-	VFNMADD231PS Z14, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z1, Z0
-	VMULPS       Z21, Z0, Z0
-	VPANDD       Z28, Z2, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z2, Z1
-	VMULPS       Z20, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVUPS      Z0, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z3, Z0
-	VMULPS       Z19, Z0, Z0
-	VPANDD       Z28, Z4, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z4, Z1
-	VMULPS       Z18, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVUPS      Z0, 64(DI)
+	VBROADCASTSS      (DX), Z21
+	VBROADCASTSS      4(DX), Z20
+	VBROADCASTSS      8(DX), Z19
+	VBROADCASTSS      12(DX), Z18
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z28, Z2, Z1
+	VPMINUD           Z29, Z1, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z1
+	VSUBPS            Z5, Z1, Z1
+	VPTERNLOGD        $0xf8, Z26, Z2, Z1
+	VMULPS.BCST       4(DX), Z1, Z1
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z1, K1
+	VPADDD            Z25, Z1, Z1
+	VPADDD            Z23, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVUPS           Z0, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z3, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VPANDD            Z28, Z4, Z1
+	VPMINUD           Z29, Z1, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPTERNLOGD        $0xf8, Z26, Z4, Z1
+	VMULPS.BCST       12(DX), Z1, Z1
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z1, K1
+	VPADDD            Z25, Z1, Z1
+	VPADDD            Z23, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVUPS           Z0, 64(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -1398,104 +1362,102 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS (BX), Z19
-	VBROADCASTSS 4(BX), Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFMSUB231PS  Z21, Z1, Z0
-	VFNMADD231PS Z19, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VFNMADD231PS Z19, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFMSUB231PS  Z20, Z3, Z0
-	VFNMADD231PS Z18, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z4
-	VFMSUB231PS  Z20, Z4, Z0
-	VFNMADD231PS Z18, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z1, Z0
-	VMULPS       Z21, Z0, Z0
-	VPANDD       Z28, Z2, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z2, Z1
-	VMULPS       Z21, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVNTPS     Z0, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z3, Z0
-	VMULPS       Z20, Z0, Z0
-	VPANDD       Z28, Z4, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z4, Z1
-	VMULPS       Z20, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z21
+	VBROADCASTSS      4(DX), Z20
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z28, Z2, Z1
+	VPMINUD           Z29, Z1, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z1
+	VSUBPS            Z5, Z1, Z1
+	VPTERNLOGD        $0xf8, Z26, Z2, Z1
+	VMULPS.BCST       (DX), Z1, Z1
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z1, K1
+	VPADDD            Z25, Z1, Z1
+	VPADDD            Z23, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVNTPS          Z0, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z3, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VPANDD            Z28, Z4, Z1
+	VPMINUD           Z29, Z1, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPTERNLOGD        $0xf8, Z26, Z4, Z1
+	VMULPS.BCST       4(DX), Z1, Z1
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z1, K1
+	VPADDD            Z25, Z1, Z1
+	VPADDD            Z23, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVNTPS          Z0, 64(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (SI), Z0
@@ -1509,7 +1471,7 @@ short2rare:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z26, Z0, Z1
-	VMULPS       Z21, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
 	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z21, Z0, Z0
@@ -1521,7 +1483,7 @@ short2rare:
 	VADDPS       Z3, Z2, Z2
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z26, Z0, Z2
-	VMULPS       Z21, Z2, Z2
+	VMULPS.BCST  (DX), Z2, Z2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z24, Z1, K1
 	VPADDD       Z25, Z1, Z3
@@ -1549,7 +1511,7 @@ short2rare:
 	VADDPS       Z3, Z2, Z2
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z26, Z1, Z2
-	VMULPS       Z20, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z20, Z1, Z1
@@ -1561,7 +1523,7 @@ short2rare:
 	VADDPS       Z4, Z3, Z3
 	VSUBPS       Z4, Z3, Z3
 	VPTERNLOGD   $0xf8, Z26, Z1, Z3
-	VMULPS       Z20, Z3, Z3
+	VMULPS.BCST  4(DX), Z3, Z3
 	VPTESTMD     Z24, Z2, K1
 	VPADDD       Z25, Z2, Z1
 	VPADDD       Z23, Z1, K1, Z1
@@ -1580,108 +1542,104 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z21
-	VBROADCASTSS 4(DX), Z20
-	VBROADCASTSS 8(DX), Z19
-	VBROADCASTSS 12(DX), Z18
-	VBROADCASTSS (BX), Z17
-	VBROADCASTSS 4(BX), Z16
-	VBROADCASTSS 8(BX), Z15
-	VBROADCASTSS 12(BX), Z14
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z1
-	VFMSUB231PS  Z21, Z1, Z0
-	VFNMADD231PS Z17, Z0, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z2
-	VFMSUB231PS  Z20, Z2, Z0
-	VFNMADD231PS Z16, Z0, Z2
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z15, Z0, Z3
-	VFMSUB231PS  Z19, Z3, Z0
-	VFNMADD231PS Z15, Z0, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z14, Z0, Z4
-	VFMSUB231PS  Z18, Z4, Z0
-	VFNMADD231PS Z14, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z1, Z0
-	VMULPS       Z21, Z0, Z0
-	VPANDD       Z28, Z2, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z2, Z1
-	VMULPS       Z20, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVNTPS     Z0, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z3, Z0
-	VMULPS       Z19, Z0, Z0
-	VPANDD       Z28, Z4, Z1
-	VPMINUD      Z29, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z26, Z4, Z1
-	VMULPS       Z18, Z1, Z1
-	VPTESTMD     Z24, Z0, K1
-	VPADDD       Z25, Z0, Z0
-	VPADDD       Z23, Z0, K1, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPTESTMD     Z24, Z1, K1
-	VPADDD       Z25, Z1, Z1
-	VPADDD       Z23, Z1, K1, Z1
-	VPSRLD       $0x10, Z1, Z1
-	VPACKUSDW    Z1, Z0, Z0
-	VPERMQ       Z0, Z22, Z0
-	VMOVNTPS     Z0, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z21
+	VBROADCASTSS      4(DX), Z20
+	VBROADCASTSS      8(DX), Z19
+	VBROADCASTSS      12(DX), Z18
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VPANDD            Z28, Z2, Z1
+	VPMINUD           Z29, Z1, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z1
+	VSUBPS            Z5, Z1, Z1
+	VPTERNLOGD        $0xf8, Z26, Z2, Z1
+	VMULPS.BCST       4(DX), Z1, Z1
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z1, K1
+	VPADDD            Z25, Z1, Z1
+	VPADDD            Z23, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVNTPS          Z0, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z3, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VPANDD            Z28, Z4, Z1
+	VPMINUD           Z29, Z1, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPTERNLOGD        $0xf8, Z26, Z4, Z1
+	VMULPS.BCST       12(DX), Z1, Z1
+	VPTESTMD          Z24, Z0, K1
+	VPADDD            Z25, Z0, Z0
+	VPADDD            Z23, Z0, K1, Z0
+	VPSRLD            $0x10, Z0, Z0
+	VPTESTMD          Z24, Z1, K1
+	VPADDD            Z25, Z1, Z1
+	VPADDD            Z23, Z1, K1, Z1
+	VPSRLD            $0x10, Z1, Z1
+	VPACKUSDW         Z1, Z0, Z0
+	VPERMQ            Z0, Z22, Z0
+	VMOVNTPS          Z0, 64(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (SI), Z0
@@ -1695,7 +1653,7 @@ short4rare:
 	VADDPS       Z2, Z1, Z1
 	VSUBPS       Z2, Z1, Z1
 	VPTERNLOGD   $0xf8, Z26, Z0, Z1
-	VMULPS       Z21, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
 	VPMOVZXWD    32(SI), Z0
 	VPSLLD       $0x10, Z0, Z0
 	VDIVPS       Z20, Z0, Z0
@@ -1707,7 +1665,7 @@ short4rare:
 	VADDPS       Z3, Z2, Z2
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z26, Z0, Z2
-	VMULPS       Z20, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z24, Z1, K1
 	VPADDD       Z25, Z1, Z3
@@ -1735,7 +1693,7 @@ short4rare:
 	VADDPS       Z3, Z2, Z2
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z26, Z1, Z2
-	VMULPS       Z19, Z2, Z2
+	VMULPS.BCST  8(DX), Z2, Z2
 	VPMOVZXWD    96(SI), Z1
 	VPSLLD       $0x10, Z1, Z1
 	VDIVPS       Z18, Z1, Z1
@@ -1747,7 +1705,7 @@ short4rare:
 	VADDPS       Z4, Z3, Z3
 	VSUBPS       Z4, Z3, Z3
 	VPTERNLOGD   $0xf8, Z26, Z1, Z3
-	VMULPS       Z18, Z3, Z3
+	VMULPS.BCST  12(DX), Z3, Z3
 	VPTESTMD     Z24, Z2, K1
 	VPADDD       Z25, Z2, Z1
 	VPADDD       Z23, Z1, K1, Z1
@@ -1959,7 +1917,7 @@ TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table, Z21 0x1010101
 	// per group: Z20 scale, Z19 recip
-	// vector registers in use at once: 32
+	// vector registers in use at once: 28
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -2362,253 +2320,241 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFNMADD231PS Z1, Z0, Z13
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST (R8), Z0, Z18
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST (R8), Z0, Z17
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFNMADD231PS.BCST 4(R8), Z0, Z15
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(BX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z15, Z16, Z0
-	VADDPS       Z13, Z14, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z28, Z16, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z7
-	VSUBPS       Z5, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z16, Z7
-	VBROADCASTSS (BX), Z5
-	VMULPS       Z5, Z7, Z7
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z28, Z15, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z8
-	VPMAXUD      Z31, Z8, Z8
-	VPADDD       Z30, Z8, Z8
-	VADDPS       Z8, Z1, Z9
-	VSUBPS       Z8, Z9, Z9
-	VPTERNLOGD   $0xf8, Z26, Z15, Z9
-	VMULPS       Z5, Z9, Z9
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z9, K3
-	VPADDD       Z25, Z9, Z9
-	VPADDD       Z23, Z9, K3, Z9
-	VPSRLD       $0x10, Z9, Z9
-	VPACKUSDW    Z9, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, (DI)
-	VPANDD       Z28, Z14, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z7
-	VSUBPS       Z5, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z14, Z7
-	VBROADCASTSS 4(BX), Z5
-	VMULPS       Z5, Z7, Z7
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z13, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z8
-	VPMAXUD      Z31, Z8, Z8
-	VPADDD       Z30, Z8, Z8
-	VADDPS       Z8, Z1, Z9
-	VSUBPS       Z8, Z9, Z9
-	VPTERNLOGD   $0xf8, Z26, Z13, Z9
-	VMULPS       Z5, Z9, Z9
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z7, K5
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z9, K5
-	VPADDD       Z25, Z9, Z9
-	VPADDD       Z23, Z9, K5, Z9
-	VPSRLD       $0x10, Z9, Z9
-	VPACKUSDW    Z9, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z21, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z4, Z15
-	VMOVAPS      Z3, Z14
-	VMOVAPS      Z6, Z13
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFMSUB231PS.BCST  8(BX), Z2, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFMSUB231PS.BCST  12(BX), Z3, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z17, Z18, Z0
+	VADDPS            Z15, Z16, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z28, Z18, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z18, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z17, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z8
+	VSUBPS            Z6, Z8, Z8
+	VPTERNLOGD        $0xf8, Z26, Z17, Z8
+	VMULPS.BCST       (BX), Z8, Z8
+	VPCMPEQD          Z0, Z5, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z8, K3
+	VPADDD            Z25, Z8, Z8
+	VPADDD            Z23, Z8, K3, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPACKUSDW         Z8, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, (DI)
+	VPANDD            Z28, Z16, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z16, Z7
+	VMULPS.BCST       4(BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K3
+	VPANDD            Z28, Z15, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z8
+	VSUBPS            Z6, Z8, Z8
+	VPTERNLOGD        $0xf8, Z26, Z15, Z8
+	VMULPS.BCST       4(BX), Z8, Z8
+	VPCMPEQD          Z0, Z5, K4
+	VPTESTMD          Z24, Z7, K5
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K5, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z8, K5
+	VPADDD            Z25, Z8, Z8
+	VPADDD            Z23, Z8, K5, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPACKUSDW         Z8, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z21, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z18
+	VMOVAPS           Z2, Z17
+	VMOVAPS           Z3, Z16
+	VMOVAPS           Z4, Z15
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS (R8), Z18
-	VBROADCASTSS 4(R8), Z17
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z1
-	VFMSUB231PS  Z20, Z1, Z0
-	VFNMADD231PS Z18, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z2
-	VFMSUB231PS  Z20, Z2, Z0
-	VFNMADD231PS Z18, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFMSUB231PS  Z19, Z3, Z0
-	VFNMADD231PS Z17, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFMSUB231PS  Z19, Z4, Z0
-	VFNMADD231PS Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z20, Z7, Z7
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z20, Z6, Z6
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z6, K3
-	VPADDD       Z25, Z6, Z6
-	VPADDD       Z23, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z19, Z5, Z5
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z19, Z3, Z3
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z5, K5
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z24, Z3, K5
-	VPADDD       Z25, Z3, Z3
-	VPADDD       Z23, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z5, Z5
-	VPERMQ       Z5, Z22, Z5
-	VMOVUPS      Z5, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z21, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z20
+	VBROADCASTSS      4(BX), Z19
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z6, K3
+	VPADDD            Z25, Z6, Z6
+	VPADDD            Z23, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z24, Z5, K5
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z24, Z3, K5
+	VPADDD            Z25, Z3, Z3
+	VPADDD            Z23, Z3, K5, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPACKUSDW         Z3, Z5, Z5
+	VPERMQ            Z5, Z22, Z5
+	VMOVUPS           Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z21, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -2629,267 +2575,243 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFNMADD231PS Z1, Z0, Z12
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFNMADD231PS Z1, Z0, Z11
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFNMADD231PS Z1, Z0, Z10
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z9
-	VFNMADD231PS Z1, Z0, Z9
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST (R8), Z0, Z16
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFNMADD231PS.BCST 4(R8), Z0, Z15
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFNMADD231PS.BCST 8(R8), Z0, Z14
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z13
+	VFNMADD231PS.BCST 12(R8), Z0, Z13
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z11, Z12, Z0
-	VADDPS       Z9, Z10, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z28, Z12, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z12, Z7
-	VBROADCASTSS (BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z28, Z11, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z8
-	VSUBPS       Z6, Z8, Z8
-	VPTERNLOGD   $0xf8, Z26, Z11, Z8
-	VBROADCASTSS 4(BX), Z6
-	VMULPS       Z6, Z8, Z8
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z8, K3
-	VPADDD       Z25, Z8, Z8
-	VPADDD       Z23, Z8, K3, Z8
-	VPSRLD       $0x10, Z8, Z8
-	VPACKUSDW    Z8, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, (DI)
-	VPANDD       Z28, Z10, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z10, Z7
-	VBROADCASTSS 8(BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z9, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z8
-	VSUBPS       Z6, Z8, Z8
-	VPTERNLOGD   $0xf8, Z26, Z9, Z8
-	VBROADCASTSS 12(BX), Z6
-	VMULPS       Z6, Z8, Z8
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z7, K5
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z8, K5
-	VPADDD       Z25, Z8, Z8
-	VPADDD       Z23, Z8, K5, Z8
-	VPSRLD       $0x10, Z8, Z8
-	VPACKUSDW    Z8, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z21, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z12
-	VMOVAPS      Z3, Z11
-	VMOVAPS      Z4, Z10
-	VMOVAPS      Z5, Z9
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFMSUB231PS.BCST  20(BX), Z2, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFMSUB231PS.BCST  24(BX), Z3, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFMSUB231PS.BCST  28(BX), Z4, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z4
+	VADDPS            Z15, Z16, Z0
+	VADDPS            Z13, Z14, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z28, Z16, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z16, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z15, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z8
+	VSUBPS            Z6, Z8, Z8
+	VPTERNLOGD        $0xf8, Z26, Z15, Z8
+	VMULPS.BCST       4(BX), Z8, Z8
+	VPCMPEQD          Z0, Z5, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z8, K3
+	VPADDD            Z25, Z8, Z8
+	VPADDD            Z23, Z8, K3, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPACKUSDW         Z8, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, (DI)
+	VPANDD            Z28, Z14, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z14, Z7
+	VMULPS.BCST       8(BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K3
+	VPANDD            Z28, Z13, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z8
+	VSUBPS            Z6, Z8, Z8
+	VPTERNLOGD        $0xf8, Z26, Z13, Z8
+	VMULPS.BCST       12(BX), Z8, Z8
+	VPCMPEQD          Z0, Z5, K4
+	VPTESTMD          Z24, Z7, K5
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K5, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z8, K5
+	VPADDD            Z25, Z8, Z8
+	VPADDD            Z23, Z8, K5, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPACKUSDW         Z8, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z21, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z16
+	VMOVAPS           Z2, Z15
+	VMOVAPS           Z3, Z14
+	VMOVAPS           Z4, Z13
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS 4(R8), Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFMSUB231PS  Z20, Z1, Z0
-	VFNMADD231PS Z16, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z15, Z0, Z2
-	VFMSUB231PS  Z19, Z2, Z0
-	VFNMADD231PS Z15, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z14, Z0, Z3
-	VFMSUB231PS  Z18, Z3, Z0
-	VFNMADD231PS Z14, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z13, Z0, Z4
-	VFMSUB231PS  Z17, Z4, Z0
-	VFNMADD231PS Z13, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z20, Z7, Z7
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z19, Z6, Z6
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z6, K3
-	VPADDD       Z25, Z6, Z6
-	VPADDD       Z23, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z18, Z5, Z5
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z17, Z3, Z3
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z5, K5
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z24, Z3, K5
-	VPADDD       Z25, Z3, Z3
-	VPADDD       Z23, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z5, Z5
-	VPERMQ       Z5, Z22, Z5
-	VMOVUPS      Z5, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z21, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z20
+	VBROADCASTSS      4(BX), Z19
+	VBROADCASTSS      8(BX), Z18
+	VBROADCASTSS      12(BX), Z17
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       4(BX), Z6, Z6
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z6, K3
+	VPADDD            Z25, Z6, Z6
+	VPADDD            Z23, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z24, Z5, K5
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z24, Z3, K5
+	VPADDD            Z25, Z3, Z3
+	VPADDD            Z23, Z3, K5, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPACKUSDW         Z3, Z5, Z5
+	VPERMQ            Z5, Z22, Z5
+	VMOVUPS           Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z21, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -3466,114 +3388,112 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS (R8), Z18
-	VBROADCASTSS 4(R8), Z17
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z1
-	VFMSUB231PS  Z20, Z1, Z0
-	VFNMADD231PS Z18, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z2
-	VFMSUB231PS  Z20, Z2, Z0
-	VFNMADD231PS Z18, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z3
-	VFMSUB231PS  Z19, Z3, Z0
-	VFNMADD231PS Z17, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z4
-	VFMSUB231PS  Z19, Z4, Z0
-	VFNMADD231PS Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z20, Z7, Z7
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z20, Z6, Z6
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z6, K3
-	VPADDD       Z25, Z6, Z6
-	VPADDD       Z23, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVNTPS     Z7, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z19, Z5, Z5
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z19, Z3, Z3
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z5, K5
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z24, Z3, K5
-	VPADDD       Z25, Z3, Z3
-	VPADDD       Z23, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z5, Z5
-	VPERMQ       Z5, Z22, Z5
-	VMOVNTPS     Z5, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z21, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z20
+	VBROADCASTSS      4(BX), Z19
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z6, K3
+	VPADDD            Z25, Z6, Z6
+	VPADDD            Z23, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVNTPS          Z7, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z24, Z5, K5
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z24, Z3, K5
+	VPADDD            Z25, Z3, Z3
+	VPADDD            Z23, Z3, K5, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPACKUSDW         Z3, Z5, Z5
+	VPERMQ            Z5, Z22, Z5
+	VMOVNTPS          Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z21, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
@@ -3587,7 +3507,7 @@ short2rare:
 	VADDPS       Z3, Z2, Z4
 	VSUBPS       Z3, Z4, Z4
 	VPTERNLOGD   $0xf8, Z26, Z0, Z4
-	VMULPS       Z20, Z4, Z4
+	VMULPS.BCST  (BX), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -3600,7 +3520,7 @@ short2rare:
 	VADDPS       Z3, Z2, Z5
 	VSUBPS       Z3, Z5, Z5
 	VPTERNLOGD   $0xf8, Z26, Z0, Z5
-	VMULPS       Z20, Z5, Z5
+	VMULPS.BCST  (BX), Z5, Z5
 	VCMPPS       $0x00, Z1, Z2, K2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z24, Z4, K3
@@ -3629,7 +3549,7 @@ short2rare:
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z26, Z1, Z5
-	VMULPS       Z19, Z5, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
 	VCMPPS       $0x00, Z2, Z3, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -3642,7 +3562,7 @@ short2rare:
 	VADDPS       Z4, Z3, Z6
 	VSUBPS       Z4, Z6, Z6
 	VPTERNLOGD   $0xf8, Z26, Z1, Z6
-	VMULPS       Z19, Z6, Z6
+	VMULPS.BCST  4(BX), Z6, Z6
 	VCMPPS       $0x00, Z2, Z3, K4
 	VPTESTMD     Z24, Z5, K5
 	VPADDD       Z25, Z5, Z1
@@ -3667,118 +3587,114 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS 4(R8), Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z1
-	VFMSUB231PS  Z20, Z1, Z0
-	VFNMADD231PS Z16, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z15, Z0, Z2
-	VFMSUB231PS  Z19, Z2, Z0
-	VFNMADD231PS Z15, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z14, Z0, Z3
-	VFMSUB231PS  Z18, Z3, Z0
-	VFNMADD231PS Z14, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z13, Z0, Z4
-	VFMSUB231PS  Z17, Z4, Z0
-	VFNMADD231PS Z13, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z20, Z7, Z7
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z19, Z6, Z6
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z6, K3
-	VPADDD       Z25, Z6, Z6
-	VPADDD       Z23, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVNTPS     Z7, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z18, Z5, Z5
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z17, Z3, Z3
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z5, K5
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z24, Z3, K5
-	VPADDD       Z25, Z3, Z3
-	VPADDD       Z23, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z5, Z5
-	VPERMQ       Z5, Z22, Z5
-	VMOVNTPS     Z5, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z21, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z20
+	VBROADCASTSS      4(BX), Z19
+	VBROADCASTSS      8(BX), Z18
+	VBROADCASTSS      12(BX), Z17
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       4(BX), Z6, Z6
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z6, K3
+	VPADDD            Z25, Z6, Z6
+	VPADDD            Z23, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVNTPS          Z7, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z24, Z5, K5
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z24, Z3, K5
+	VPADDD            Z25, Z3, Z3
+	VPADDD            Z23, Z3, K5, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPACKUSDW         Z3, Z5, Z5
+	VPERMQ            Z5, Z22, Z5
+	VMOVNTPS          Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z21, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -3792,7 +3708,7 @@ short4rare:
 	VADDPS       Z3, Z2, Z4
 	VSUBPS       Z3, Z4, Z4
 	VPTERNLOGD   $0xf8, Z26, Z0, Z4
-	VMULPS       Z20, Z4, Z4
+	VMULPS.BCST  (BX), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -3805,7 +3721,7 @@ short4rare:
 	VADDPS       Z3, Z2, Z5
 	VSUBPS       Z3, Z5, Z5
 	VPTERNLOGD   $0xf8, Z26, Z0, Z5
-	VMULPS       Z19, Z5, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
 	VCMPPS       $0x00, Z1, Z2, K2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z24, Z4, K3
@@ -3834,7 +3750,7 @@ short4rare:
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z26, Z1, Z5
-	VMULPS       Z18, Z5, Z5
+	VMULPS.BCST  8(BX), Z5, Z5
 	VCMPPS       $0x00, Z2, Z3, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -3847,7 +3763,7 @@ short4rare:
 	VADDPS       Z4, Z3, Z6
 	VSUBPS       Z4, Z6, Z6
 	VPTERNLOGD   $0xf8, Z26, Z1, Z6
-	VMULPS       Z17, Z6, Z6
+	VMULPS.BCST  12(BX), Z6, Z6
 	VCMPPS       $0x00, Z2, Z3, K4
 	VPTESTMD     Z24, Z5, K5
 	VPADDD       Z25, Z5, Z1
@@ -4083,7 +3999,7 @@ TEXT ·FakeQuantizeFpBitsBF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x7fff, Z24 0x10000, Z23 0x1, Z22 table
 	// per group: Z21 scale, Z20 recip
-	// vector registers in use at once: 31
+	// vector registers in use at once: 27
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -4517,251 +4433,239 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST (R8), Z0, Z19
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST (R8), Z0, Z18
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
 
 short2ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(BX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z16, Z17, Z0
-	VADDPS       Z14, Z15, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z28, Z17, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z7
-	VSUBPS       Z5, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z17, Z7
-	VBROADCASTSS (BX), Z5
-	VMULPS       Z5, Z7, Z7
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z28, Z16, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z8
-	VPMAXUD      Z31, Z8, Z8
-	VPADDD       Z30, Z8, Z8
-	VADDPS       Z8, Z1, Z9
-	VSUBPS       Z8, Z9, Z9
-	VPTERNLOGD   $0xf8, Z26, Z16, Z9
-	VMULPS       Z5, Z9, Z9
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z9, K3
-	VPADDD       Z25, Z9, Z9
-	VPADDD       Z23, Z9, K3, Z9
-	VPSRLD       $0x10, Z9, Z9
-	VPACKUSDW    Z9, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, (DI)
-	VPANDD       Z28, Z15, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z7
-	VSUBPS       Z5, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z15, Z7
-	VBROADCASTSS 4(BX), Z5
-	VMULPS       Z5, Z7, Z7
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z14, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z8
-	VPMAXUD      Z31, Z8, Z8
-	VPADDD       Z30, Z8, Z8
-	VADDPS       Z8, Z1, Z9
-	VSUBPS       Z8, Z9, Z9
-	VPTERNLOGD   $0xf8, Z26, Z14, Z9
-	VMULPS       Z5, Z9, Z9
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z7, K5
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z9, K5
-	VPADDD       Z25, Z9, Z9
-	VPADDD       Z23, Z9, K5, Z9
-	VPSRLD       $0x10, Z9, Z9
-	VPACKUSDW    Z9, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z17
-	VMOVAPS      Z4, Z16
-	VMOVAPS      Z3, Z15
-	VMOVAPS      Z6, Z14
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFMSUB231PS.BCST  8(BX), Z2, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFMSUB231PS.BCST  12(BX), Z3, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z18, Z19, Z0
+	VADDPS            Z16, Z17, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z28, Z19, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z19, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z18, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z8
+	VSUBPS            Z6, Z8, Z8
+	VPTERNLOGD        $0xf8, Z26, Z18, Z8
+	VMULPS.BCST       (BX), Z8, Z8
+	VPCMPEQD          Z0, Z5, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z8, K3
+	VPADDD            Z25, Z8, Z8
+	VPADDD            Z23, Z8, K3, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPACKUSDW         Z8, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, (DI)
+	VPANDD            Z28, Z17, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z17, Z7
+	VMULPS.BCST       4(BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K3
+	VPANDD            Z28, Z16, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z8
+	VSUBPS            Z6, Z8, Z8
+	VPTERNLOGD        $0xf8, Z26, Z16, Z8
+	VMULPS.BCST       4(BX), Z8, Z8
+	VPCMPEQD          Z0, Z5, K4
+	VPTESTMD          Z24, Z7, K5
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K5, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z8, K5
+	VPADDD            Z25, Z8, Z8
+	VPADDD            Z23, Z8, K5, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPACKUSDW         Z8, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z2, Z18
+	VMOVAPS           Z3, Z17
+	VMOVAPS           Z4, Z16
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFMSUB231PS  Z21, Z1, Z0
-	VFNMADD231PS Z19, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VFNMADD231PS Z19, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFMSUB231PS  Z20, Z3, Z0
-	VFNMADD231PS Z18, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z4
-	VFMSUB231PS  Z20, Z4, Z0
-	VFNMADD231PS Z18, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z21, Z7, Z7
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z21, Z6, Z6
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z6, K3
-	VPADDD       Z25, Z6, Z6
-	VPADDD       Z23, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z20, Z5, Z5
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z20, Z3, Z3
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z5, K5
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z24, Z3, K5
-	VPADDD       Z25, Z3, Z3
-	VPADDD       Z23, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z5, Z5
-	VPERMQ       Z5, Z22, Z5
-	VMOVUPS      Z5, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z21
+	VBROADCASTSS      4(BX), Z20
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z6, K3
+	VPADDD            Z25, Z6, Z6
+	VPADDD            Z23, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z24, Z5, K5
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z24, Z3, K5
+	VPADDD            Z25, Z3, Z3
+	VPADDD            Z23, Z3, K5, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPACKUSDW         Z3, Z5, Z5
+	VPERMQ            Z5, Z22, Z5
+	VMOVUPS           Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -4782,265 +4686,241 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFNMADD231PS Z1, Z0, Z13
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFNMADD231PS Z1, Z0, Z12
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFNMADD231PS Z1, Z0, Z11
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFNMADD231PS Z1, Z0, Z10
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST (R8), Z0, Z17
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 4(R8), Z0, Z16
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFNMADD231PS.BCST 8(R8), Z0, Z15
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFNMADD231PS.BCST 12(R8), Z0, Z14
 
 short4ahead:
-	VPMOVZXWD    128(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPMOVZXWD    160(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VPMOVZXWD    192(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPMOVZXWD    224(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z12, Z13, Z0
-	VADDPS       Z10, Z11, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z28, Z13, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z13, Z7
-	VBROADCASTSS (BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z28, Z12, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z8
-	VSUBPS       Z6, Z8, Z8
-	VPTERNLOGD   $0xf8, Z26, Z12, Z8
-	VBROADCASTSS 4(BX), Z6
-	VMULPS       Z6, Z8, Z8
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z8, K3
-	VPADDD       Z25, Z8, Z8
-	VPADDD       Z23, Z8, K3, Z8
-	VPSRLD       $0x10, Z8, Z8
-	VPACKUSDW    Z8, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, (DI)
-	VPANDD       Z28, Z11, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z11, Z7
-	VBROADCASTSS 8(BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z10, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z8
-	VSUBPS       Z6, Z8, Z8
-	VPTERNLOGD   $0xf8, Z26, Z10, Z8
-	VBROADCASTSS 12(BX), Z6
-	VMULPS       Z6, Z8, Z8
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z7, K5
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K5, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z8, K5
-	VPADDD       Z25, Z8, Z8
-	VPADDD       Z23, Z8, K5, Z8
-	VPSRLD       $0x10, Z8, Z8
-	VPACKUSDW    Z8, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z13
-	VMOVAPS      Z3, Z12
-	VMOVAPS      Z4, Z11
-	VMOVAPS      Z5, Z10
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VPMOVZXWD         160(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFMSUB231PS.BCST  20(BX), Z2, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z2
+	VPMOVZXWD         192(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFMSUB231PS.BCST  24(BX), Z3, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z3
+	VPMOVZXWD         224(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(R8), Z0, Z4
+	VFMSUB231PS.BCST  28(BX), Z4, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z4
+	VADDPS            Z16, Z17, Z0
+	VADDPS            Z14, Z15, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z28, Z17, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z17, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z16, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z8
+	VSUBPS            Z6, Z8, Z8
+	VPTERNLOGD        $0xf8, Z26, Z16, Z8
+	VMULPS.BCST       4(BX), Z8, Z8
+	VPCMPEQD          Z0, Z5, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z8, K3
+	VPADDD            Z25, Z8, Z8
+	VPADDD            Z23, Z8, K3, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPACKUSDW         Z8, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, (DI)
+	VPANDD            Z28, Z15, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z15, Z7
+	VMULPS.BCST       8(BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K3
+	VPANDD            Z28, Z14, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z8
+	VSUBPS            Z6, Z8, Z8
+	VPTERNLOGD        $0xf8, Z26, Z14, Z8
+	VMULPS.BCST       12(BX), Z8, Z8
+	VPCMPEQD          Z0, Z5, K4
+	VPTESTMD          Z24, Z7, K5
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K5, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z8, K5
+	VPADDD            Z25, Z8, Z8
+	VPADDD            Z23, Z8, K5, Z8
+	VPSRLD            $0x10, Z8, Z8
+	VPACKUSDW         Z8, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z17
+	VMOVAPS           Z2, Z16
+	VMOVAPS           Z3, Z15
+	VMOVAPS           Z4, Z14
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VBROADCASTSS (R8), Z17
-	VBROADCASTSS 4(R8), Z16
-	VBROADCASTSS 8(R8), Z15
-	VBROADCASTSS 12(R8), Z14
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z1
-	VFMSUB231PS  Z21, Z1, Z0
-	VFNMADD231PS Z17, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z2
-	VFMSUB231PS  Z20, Z2, Z0
-	VFNMADD231PS Z16, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z15, Z0, Z3
-	VFMSUB231PS  Z19, Z3, Z0
-	VFNMADD231PS Z15, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z14, Z0, Z4
-	VFMSUB231PS  Z18, Z4, Z0
-	VFNMADD231PS Z14, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z21, Z7, Z7
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z20, Z6, Z6
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z6, K3
-	VPADDD       Z25, Z6, Z6
-	VPADDD       Z23, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVUPS      Z7, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z19, Z5, Z5
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z18, Z3, Z3
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z5, K5
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z24, Z3, K5
-	VPADDD       Z25, Z3, Z3
-	VPADDD       Z23, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z5, Z5
-	VPERMQ       Z5, Z22, Z5
-	VMOVUPS      Z5, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z21
+	VBROADCASTSS      4(BX), Z20
+	VBROADCASTSS      8(BX), Z19
+	VBROADCASTSS      12(BX), Z18
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       4(BX), Z6, Z6
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z6, K3
+	VPADDD            Z25, Z6, Z6
+	VPADDD            Z23, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVUPS           Z7, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z24, Z5, K5
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z24, Z3, K5
+	VPADDD            Z25, Z3, Z3
+	VPADDD            Z23, Z3, K5, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPACKUSDW         Z3, Z5, Z5
+	VPERMQ            Z5, Z22, Z5
+	VMOVUPS           Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -5645,113 +5525,111 @@ grouptailrarenarrow:
 	JMP          grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS (R8), Z19
-	VBROADCASTSS 4(R8), Z18
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z1
-	VFMSUB231PS  Z21, Z1, Z0
-	VFNMADD231PS Z19, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VFNMADD231PS Z19, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFMSUB231PS  Z20, Z3, Z0
-	VFNMADD231PS Z18, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z4
-	VFMSUB231PS  Z20, Z4, Z0
-	VFNMADD231PS Z18, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z21, Z7, Z7
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z21, Z6, Z6
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z6, K3
-	VPADDD       Z25, Z6, Z6
-	VPADDD       Z23, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVNTPS     Z7, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z20, Z5, Z5
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z20, Z3, Z3
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z5, K5
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z24, Z3, K5
-	VPADDD       Z25, Z3, Z3
-	VPADDD       Z23, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z5, Z5
-	VPERMQ       Z5, Z22, Z5
-	VMOVNTPS     Z5, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z21
+	VBROADCASTSS      4(BX), Z20
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z6, K3
+	VPADDD            Z25, Z6, Z6
+	VPADDD            Z23, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVNTPS          Z7, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z24, Z5, K5
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z24, Z3, K5
+	VPADDD            Z25, Z3, Z3
+	VPADDD            Z23, Z3, K5, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPACKUSDW         Z3, Z5, Z5
+	VPERMQ            Z5, Z22, Z5
+	VMOVNTPS          Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD    (DX), Z0
@@ -5765,7 +5643,7 @@ short2rare:
 	VADDPS       Z3, Z2, Z4
 	VSUBPS       Z3, Z4, Z4
 	VPTERNLOGD   $0xf8, Z26, Z0, Z4
-	VMULPS       Z21, Z4, Z4
+	VMULPS.BCST  (BX), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -5778,7 +5656,7 @@ short2rare:
 	VADDPS       Z3, Z2, Z5
 	VSUBPS       Z3, Z5, Z5
 	VPTERNLOGD   $0xf8, Z26, Z0, Z5
-	VMULPS       Z21, Z5, Z5
+	VMULPS.BCST  (BX), Z5, Z5
 	VCMPPS       $0x00, Z1, Z2, K2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z24, Z4, K3
@@ -5807,7 +5685,7 @@ short2rare:
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z26, Z1, Z5
-	VMULPS       Z20, Z5, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
 	VCMPPS       $0x00, Z2, Z3, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -5820,7 +5698,7 @@ short2rare:
 	VADDPS       Z4, Z3, Z6
 	VSUBPS       Z4, Z6, Z6
 	VPTERNLOGD   $0xf8, Z26, Z1, Z6
-	VMULPS       Z20, Z6, Z6
+	VMULPS.BCST  4(BX), Z6, Z6
 	VCMPPS       $0x00, Z2, Z3, K4
 	VPTESTMD     Z24, Z5, K5
 	VPADDD       Z25, Z5, Z1
@@ -5844,117 +5722,113 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VBROADCASTSS (R8), Z17
-	VBROADCASTSS 4(R8), Z16
-	VBROADCASTSS 8(R8), Z15
-	VBROADCASTSS 12(R8), Z14
-	VPMOVZXWD    (DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z17, Z0, Z1
-	VFMSUB231PS  Z21, Z1, Z0
-	VFNMADD231PS Z17, Z0, Z1
-	VPMOVZXWD    32(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z16, Z0, Z2
-	VFMSUB231PS  Z20, Z2, Z0
-	VFNMADD231PS Z16, Z0, Z2
-	VPMOVZXWD    64(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z15, Z0, Z3
-	VFMSUB231PS  Z19, Z3, Z0
-	VFNMADD231PS Z15, Z0, Z3
-	VPMOVZXWD    96(DX), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z14, Z0, Z4
-	VFMSUB231PS  Z18, Z4, Z0
-	VFNMADD231PS Z14, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z21, Z7, Z7
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z20, Z6, Z6
-	VPCMPEQD     Z0, Z1, K2
-	VPTESTMD     Z24, Z7, K3
-	VPADDD       Z25, Z7, Z7
-	VPADDD       Z23, Z7, K3, Z7
-	VPSRLD       $0x10, Z7, Z7
-	VPTESTMD     Z24, Z6, K3
-	VPADDD       Z25, Z6, Z6
-	VPADDD       Z23, Z6, K3, Z6
-	VPSRLD       $0x10, Z6, Z6
-	VPACKUSDW    Z6, Z7, Z7
-	VPERMQ       Z7, Z22, Z7
-	VMOVNTPS     Z7, (DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z19, Z5, Z5
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z18, Z3, Z3
-	VPCMPEQD     Z0, Z1, K4
-	VPTESTMD     Z24, Z5, K5
-	VPADDD       Z25, Z5, Z5
-	VPADDD       Z23, Z5, K5, Z5
-	VPSRLD       $0x10, Z5, Z5
-	VPTESTMD     Z24, Z3, K5
-	VPADDD       Z25, Z3, Z3
-	VPADDD       Z23, Z3, K5, Z3
-	VPSRLD       $0x10, Z3, Z3
-	VPACKUSDW    Z3, Z5, Z5
-	VPERMQ       Z5, Z22, Z5
-	VMOVNTPS     Z5, 64(DI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z21
+	VBROADCASTSS      4(BX), Z20
+	VBROADCASTSS      8(BX), Z19
+	VBROADCASTSS      12(BX), Z18
+	VPMOVZXWD         (DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VPMOVZXWD         32(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VPMOVZXWD         64(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VPMOVZXWD         96(DX), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       4(BX), Z6, Z6
+	VPCMPEQD          Z0, Z1, K2
+	VPTESTMD          Z24, Z7, K3
+	VPADDD            Z25, Z7, Z7
+	VPADDD            Z23, Z7, K3, Z7
+	VPSRLD            $0x10, Z7, Z7
+	VPTESTMD          Z24, Z6, K3
+	VPADDD            Z25, Z6, Z6
+	VPADDD            Z23, Z6, K3, Z6
+	VPSRLD            $0x10, Z6, Z6
+	VPACKUSDW         Z6, Z7, Z7
+	VPERMQ            Z7, Z22, Z7
+	VMOVNTPS          Z7, (DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VPCMPEQD          Z0, Z1, K4
+	VPTESTMD          Z24, Z5, K5
+	VPADDD            Z25, Z5, Z5
+	VPADDD            Z23, Z5, K5, Z5
+	VPSRLD            $0x10, Z5, Z5
+	VPTESTMD          Z24, Z3, K5
+	VPADDD            Z25, Z3, Z3
+	VPADDD            Z23, Z3, K5, Z3
+	VPSRLD            $0x10, Z3, Z3
+	VPACKUSDW         Z3, Z5, Z5
+	VPERMQ            Z5, Z22, Z5
+	VMOVNTPS          Z5, 64(DI)
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD    (DX), Z0
@@ -5968,7 +5842,7 @@ short4rare:
 	VADDPS       Z3, Z2, Z4
 	VSUBPS       Z3, Z4, Z4
 	VPTERNLOGD   $0xf8, Z26, Z0, Z4
-	VMULPS       Z21, Z4, Z4
+	VMULPS.BCST  (BX), Z4, Z4
 	VCMPPS       $0x00, Z1, Z2, K1
 	VPMOVZXWD    32(DX), Z0
 	VPSLLD       $0x10, Z0, Z0
@@ -5981,7 +5855,7 @@ short4rare:
 	VADDPS       Z3, Z2, Z5
 	VSUBPS       Z3, Z5, Z5
 	VPTERNLOGD   $0xf8, Z26, Z0, Z5
-	VMULPS       Z20, Z5, Z5
+	VMULPS.BCST  4(BX), Z5, Z5
 	VCMPPS       $0x00, Z1, Z2, K2
 	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	VPTESTMD     Z24, Z4, K3
@@ -6010,7 +5884,7 @@ short4rare:
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z26, Z1, Z5
-	VMULPS       Z19, Z5, Z5
+	VMULPS.BCST  8(BX), Z5, Z5
 	VCMPPS       $0x00, Z2, Z3, K3
 	VPMOVZXWD    96(DX), Z1
 	VPSLLD       $0x10, Z1, Z1
@@ -6023,7 +5897,7 @@ short4rare:
 	VADDPS       Z4, Z3, Z6
 	VSUBPS       Z4, Z6, Z6
 	VPTERNLOGD   $0xf8, Z26, Z1, Z6
-	VMULPS       Z18, Z6, Z6
+	VMULPS.BCST  12(BX), Z6, Z6
 	VCMPPS       $0x00, Z2, Z3, K4
 	VPTESTMD     Z24, Z5, K5
 	VPADDD       Z25, Z5, Z1

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000
 	// per group: Z25 scale, Z24 recip
-	// vector registers in use at once: 32
+	// vector registers in use at once: 28
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -320,194 +320,188 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z21
-	VFMSUB231PS  Z21, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFNMADD231PS Z1, Z0, Z20
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFNMADD231PS Z1, Z0, Z19
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z18
-	VFMSUB231PS  Z18, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z18, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z23
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFNMADD231PS.BCST (BX), Z0, Z22
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFNMADD231PS.BCST (BX), Z0, Z21
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z20
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST 4(BX), Z0, Z19
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 12(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z1, Z0, Z7
-	VFMSUB231PS  Z6, Z7, Z0
-	VFNMADD231PS Z1, Z0, Z7
-	VADDPS       Z19, Z20, Z0
-	VADDPS       Z16, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z28, Z20, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z20, Z0
-	VMULPS       Z21, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPANDD       Z28, Z19, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z19, Z0
-	VMULPS       Z21, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z28, Z17, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z17, Z0
-	VMULPS       Z18, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z28, Z16, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z16, Z0
-	VMULPS       Z18, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	VMOVAPS      Z2, Z20
-	VMOVAPS      Z4, Z19
-	VMOVAPS      Z5, Z17
-	VMOVAPS      Z7, Z16
-	VMOVAPS      Z3, Z21
-	VMOVAPS      Z6, Z18
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z2
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VBROADCASTSS      12(DX), Z5
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z6
+	VFMSUB231PS.BCST  12(DX), Z6, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z6
+	VADDPS            Z21, Z22, Z0
+	VADDPS            Z18, Z19, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z28, Z22, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z7
+	VPMAXUD           Z31, Z7, Z7
+	VPADDD            Z30, Z7, Z7
+	VADDPS            Z7, Z0, Z0
+	VSUBPS            Z7, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z22, Z0
+	VMULPS            Z23, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VPANDD            Z28, Z21, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z7
+	VPMAXUD           Z31, Z7, Z7
+	VPADDD            Z30, Z7, Z7
+	VADDPS            Z7, Z0, Z0
+	VSUBPS            Z7, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z21, Z0
+	VMULPS            Z23, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VPANDD            Z28, Z19, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z7
+	VPMAXUD           Z31, Z7, Z7
+	VPADDD            Z30, Z7, Z7
+	VADDPS            Z7, Z0, Z0
+	VSUBPS            Z7, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z19, Z0
+	VMULPS            Z20, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VPANDD            Z28, Z18, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z7
+	VPMAXUD           Z31, Z7, Z7
+	VPADDD            Z30, Z7, Z7
+	VADDPS            Z7, Z0, Z0
+	VSUBPS            Z7, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z18, Z0
+	VMULPS            Z20, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z3, Z21
+	VMOVAPS           Z4, Z19
+	VMOVAPS           Z6, Z18
+	VMOVAPS           Z2, Z23
+	VMOVAPS           Z5, Z20
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z23, Z0, Z1
-	VFMSUB231PS  Z25, Z1, Z0
-	VFNMADD231PS Z23, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z23, Z0, Z2
-	VFMSUB231PS  Z25, Z2, Z0
-	VFNMADD231PS Z23, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z22, Z0, Z3
-	VFMSUB231PS  Z24, Z3, Z0
-	VFNMADD231PS Z22, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z22, Z0, Z4
-	VFMSUB231PS  Z24, Z4, Z0
-	VFNMADD231PS Z22, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z1, Z0
-	VMULPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z2, Z0
-	VMULPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z3, Z0
-	VMULPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z4, Z0
-	VMULPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z2, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z3, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z4, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -527,208 +521,196 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z17
-	VFMSUB231PS  Z17, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
-	VCVTPH2PS    32(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z15
-	VFMSUB231PS  Z15, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z13
-	VFMSUB231PS  Z13, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFNMADD231PS Z1, Z0, Z12
-	VCVTPH2PS    96(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z11
-	VFMSUB231PS  Z11, Z2, Z0
-	VMOVAPS      Z2, Z10
-	VFNMADD231PS Z1, Z0, Z10
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VBROADCASTSS      (DX), Z21
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFNMADD231PS.BCST (BX), Z0, Z20
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VBROADCASTSS      4(DX), Z19
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VBROADCASTSS      8(DX), Z17
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VBROADCASTSS      12(DX), Z15
+	VFMSUB231PS.BCST  12(DX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFNMADD231PS.BCST 12(BX), Z0, Z14
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 20(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z6
-	VBROADCASTSS 24(DX), Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VCVTPH2PS    224(SI), Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z8
-	VBROADCASTSS 28(DX), Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VADDPS       Z14, Z16, Z0
-	VADDPS       Z10, Z12, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z28, Z16, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z16, Z0
-	VMULPS       Z17, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPANDD       Z28, Z14, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z14, Z0
-	VMULPS       Z15, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z28, Z12, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z12, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z28, Z10, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z10, Z0
-	VMULPS       Z11, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z4, Z14
-	VMOVAPS      Z6, Z12
-	VMOVAPS      Z8, Z10
-	VMOVAPS      Z3, Z17
-	VMOVAPS      Z5, Z15
-	VMOVAPS      Z7, Z13
-	VMOVAPS      Z9, Z11
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VBROADCASTSS      16(DX), Z2
+	VFMSUB231PS.BCST  16(DX), Z1, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z3
+	VBROADCASTSS      20(DX), Z4
+	VFMSUB231PS.BCST  20(DX), Z3, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z3
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z5
+	VBROADCASTSS      24(DX), Z6
+	VFMSUB231PS.BCST  24(DX), Z5, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z5
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z7
+	VBROADCASTSS      28(DX), Z8
+	VFMSUB231PS.BCST  28(DX), Z7, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z7
+	VADDPS            Z18, Z20, Z0
+	VADDPS            Z14, Z16, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z28, Z20, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z9
+	VPMAXUD           Z31, Z9, Z9
+	VPADDD            Z30, Z9, Z9
+	VADDPS            Z9, Z0, Z0
+	VSUBPS            Z9, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z20, Z0
+	VMULPS            Z21, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VPANDD            Z28, Z18, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z9
+	VPMAXUD           Z31, Z9, Z9
+	VPADDD            Z30, Z9, Z9
+	VADDPS            Z9, Z0, Z0
+	VSUBPS            Z9, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z18, Z0
+	VMULPS            Z19, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VPANDD            Z28, Z16, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z9
+	VPMAXUD           Z31, Z9, Z9
+	VPADDD            Z30, Z9, Z9
+	VADDPS            Z9, Z0, Z0
+	VSUBPS            Z9, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z16, Z0
+	VMULPS            Z17, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VPANDD            Z28, Z14, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z9
+	VPMAXUD           Z31, Z9, Z9
+	VPADDD            Z30, Z9, Z9
+	VADDPS            Z9, Z0, Z0
+	VSUBPS            Z9, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z14, Z0
+	VMULPS            Z15, Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z3, Z18
+	VMOVAPS           Z5, Z16
+	VMOVAPS           Z7, Z14
+	VMOVAPS           Z2, Z21
+	VMOVAPS           Z4, Z19
+	VMOVAPS           Z6, Z17
+	VMOVAPS           Z8, Z15
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z21, Z0, Z1
-	VFMSUB231PS  Z25, Z1, Z0
-	VFNMADD231PS Z21, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z20, Z0, Z2
-	VFMSUB231PS  Z24, Z2, Z0
-	VFNMADD231PS Z20, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z19, Z0, Z3
-	VFMSUB231PS  Z23, Z3, Z0
-	VFNMADD231PS Z19, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z18, Z0, Z4
-	VFMSUB231PS  Z22, Z4, Z0
-	VFNMADD231PS Z18, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z1, Z0
-	VMULPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (DI)
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z2, Z0
-	VMULPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z3, Z0
-	VMULPS       Z23, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z4, Z0
-	VMULPS       Z22, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, (DI)
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z2, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 32(DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z3, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 64(DI)
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z4, Z0
+	VMULPS.BCST       12(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVUPS           Y0, 96(DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -1149,282 +1131,276 @@ grouptailrarenarrow:
 	JMP grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z23, Z0, Z1
-	VFMSUB231PS  Z25, Z1, Z0
-	VFNMADD231PS Z23, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z23, Z0, Z2
-	VFMSUB231PS  Z25, Z2, Z0
-	VFNMADD231PS Z23, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z22, Z0, Z3
-	VFMSUB231PS  Z24, Z3, Z0
-	VFNMADD231PS Z22, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z22, Z0, Z4
-	VFMSUB231PS  Z24, Z4, Z0
-	VFNMADD231PS Z22, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z1, Z0
-	VMULPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z2, Z0
-	VMULPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z3, Z0
-	VMULPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z4, Z0
-	VMULPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, (DI)
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z2, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 32(DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z3, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 64(DI)
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z4, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 96(DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
-	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z25, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z26, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z25, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z26, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 32(DI)
-	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z26, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 64(DI)
-	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z26, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 96(DI)
-	JMP        short2back
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z25, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z31, Z2, Z2
+	VPADDD      Z30, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z26, Z0, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z25, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z31, Z2, Z2
+	VPADDD      Z30, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z26, Z0, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z31, Z2, Z2
+	VPADDD      Z30, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z26, Z0, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 64(DI)
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z31, Z2, Z2
+	VPADDD      Z30, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z26, Z0, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 96(DI)
+	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z21, Z0, Z1
-	VFMSUB231PS  Z25, Z1, Z0
-	VFNMADD231PS Z21, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z20, Z0, Z2
-	VFMSUB231PS  Z24, Z2, Z0
-	VFNMADD231PS Z20, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z19, Z0, Z3
-	VFMSUB231PS  Z23, Z3, Z0
-	VFNMADD231PS Z19, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z18, Z0, Z4
-	VFMSUB231PS  Z22, Z4, Z0
-	VFNMADD231PS Z18, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z1, Z0
-	VMULPS       Z25, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z2, Z0
-	VMULPS       Z24, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z3, Z0
-	VMULPS       Z23, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z31, Z1, Z1
-	VPADDD       Z30, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z26, Z4, Z0
-	VMULPS       Z22, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z1, Z0
+	VMULPS.BCST       (DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, (DI)
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z2, Z0
+	VMULPS.BCST       4(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 32(DI)
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z3, Z0
+	VMULPS.BCST       8(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 64(DI)
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z0
+	VPANDD            Z27, Z0, Z1
+	VPMAXUD           Z31, Z1, Z1
+	VPADDD            Z30, Z1, Z1
+	VADDPS            Z1, Z0, Z0
+	VSUBPS            Z1, Z0, Z0
+	VPTERNLOGD        $0xf8, Z26, Z4, Z0
+	VMULPS.BCST       12(DX), Z0, Z0
+	VCVTPS2PH         $0x00, Z0, Y0
+	VMOVNTPS          Y0, 96(DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+128, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS  (SI), Z0
-	VDIVPS     Z25, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z26, Z0, Z1
-	VMULPS     Z25, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, (DI)
-	VCVTPH2PS  32(SI), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z26, Z0, Z1
-	VMULPS     Z24, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 32(DI)
-	VCVTPH2PS  64(SI), Z0
-	VDIVPS     Z23, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z26, Z0, Z1
-	VMULPS     Z23, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 64(DI)
-	VCVTPH2PS  96(SI), Z0
-	VDIVPS     Z22, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z1
-	VPANDD     Z27, Z1, Z2
-	VPMAXUD    Z31, Z2, Z2
-	VPADDD     Z30, Z2, Z2
-	VADDPS     Z2, Z1, Z1
-	VSUBPS     Z2, Z1, Z1
-	VPTERNLOGD $0xf8, Z26, Z0, Z1
-	VMULPS     Z22, Z1, Z1
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 96(DI)
-	JMP        short4back
+	VCVTPH2PS   (SI), Z0
+	VDIVPS      Z25, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z31, Z2, Z2
+	VPADDD      Z30, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z26, Z0, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, (DI)
+	VCVTPH2PS   32(SI), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z31, Z2, Z2
+	VPADDD      Z30, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z26, Z0, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 32(DI)
+	VCVTPH2PS   64(SI), Z0
+	VDIVPS      Z23, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z31, Z2, Z2
+	VPADDD      Z30, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z26, Z0, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 64(DI)
+	VCVTPH2PS   96(SI), Z0
+	VDIVPS      Z22, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z31, Z2, Z2
+	VPADDD      Z30, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPTERNLOGD  $0xf8, Z26, Z0, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVUPS     Y1, 96(DI)
+	JMP         short4back
 
 lanerare:
 	VCVTPH2PS  (SI), Z0
@@ -1565,7 +1541,7 @@ TEXT ·FakeQuantizeFpBytesF16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000, Z25 0x1010101
 	// per group: Z24 scale, Z23 recip
-	// vector registers in use at once: 27
+	// vector registers in use at once: 31
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -1908,213 +1884,207 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFNMADD231PS Z1, Z0, Z20
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFNMADD231PS Z1, Z0, Z19
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFNMADD231PS Z1, Z0, Z18
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z22
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFNMADD231PS.BCST (R8), Z0, Z21
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFNMADD231PS.BCST (R8), Z0, Z20
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z19
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(BX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z19, Z20, Z0
-	VADDPS       Z17, Z18, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z28, Z20, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z7
-	VSUBPS       Z5, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z20, Z7
-	VBROADCASTSS (BX), Z5
-	VMULPS       Z5, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z28, Z19, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z7
-	VPMAXUD      Z31, Z7, Z7
-	VPADDD       Z30, Z7, Z7
-	VADDPS       Z7, Z1, Z8
-	VSUBPS       Z7, Z8, Z8
-	VPTERNLOGD   $0xf8, Z26, Z19, Z8
-	VMULPS       Z5, Z8, Z8
-	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVUPS      Y8, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z18, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z7
-	VSUBPS       Z5, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z18, Z7
-	VBROADCASTSS 4(BX), Z5
-	VMULPS       Z5, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z17, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z7
-	VPMAXUD      Z31, Z7, Z7
-	VPADDD       Z30, Z7, Z7
-	VADDPS       Z7, Z1, Z8
-	VSUBPS       Z7, Z8, Z8
-	VPTERNLOGD   $0xf8, Z26, Z17, Z8
-	VMULPS       Z5, Z8, Z8
-	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVUPS      Y8, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z25, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z20
-	VMOVAPS      Z4, Z19
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z6, Z17
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z5
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z6
+	VFMSUB231PS.BCST  12(BX), Z6, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z6
+	VADDPS            Z20, Z21, Z0
+	VADDPS            Z17, Z18, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z28, Z21, Z0
+	VPMINUD           Z29, Z0, Z7
+	VPANDD            Z27, Z7, Z8
+	VPMAXUD           Z31, Z8, Z8
+	VPADDD            Z30, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z26, Z21, Z9
+	VMULPS            Z22, Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, (DI)
+	VPCMPEQD          Z0, Z7, K1
+	VPANDD            Z28, Z20, Z0
+	VPMINUD           Z29, Z0, Z7
+	VPANDD            Z27, Z7, Z8
+	VPMAXUD           Z31, Z8, Z8
+	VPADDD            Z30, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z26, Z20, Z9
+	VMULPS            Z22, Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, 32(DI)
+	VPCMPEQD          Z0, Z7, K2
+	VPANDD            Z28, Z18, Z0
+	VPMINUD           Z29, Z0, Z7
+	VPANDD            Z27, Z7, Z8
+	VPMAXUD           Z31, Z8, Z8
+	VPADDD            Z30, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z26, Z18, Z9
+	VMULPS            Z19, Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, 64(DI)
+	VPCMPEQD          Z0, Z7, K3
+	VPANDD            Z28, Z17, Z0
+	VPMINUD           Z29, Z0, Z7
+	VPANDD            Z27, Z7, Z8
+	VPMAXUD           Z31, Z8, Z8
+	VPADDD            Z30, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z26, Z17, Z9
+	VMULPS            Z19, Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, 96(DI)
+	VPCMPEQD          Z0, Z7, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z25, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z3, Z20
+	VMOVAPS           Z4, Z18
+	VMOVAPS           Z6, Z17
+	VMOVAPS           Z2, Z22
+	VMOVAPS           Z5, Z19
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z22, Z0, Z1
-	VFMSUB231PS  Z24, Z1, Z0
-	VFNMADD231PS Z22, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z22, Z0, Z2
-	VFMSUB231PS  Z24, Z2, Z0
-	VFNMADD231PS Z22, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z21, Z0, Z3
-	VFMSUB231PS  Z23, Z3, Z0
-	VFNMADD231PS Z21, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z21, Z0, Z4
-	VFMSUB231PS  Z23, Z4, Z0
-	VFNMADD231PS Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z24, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z24, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z23, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z23, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z25, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z25, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -2135,227 +2105,215 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
-	VCVTPH2PS    32(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
-	VCVTPH2PS    96(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFNMADD231PS Z1, Z0, Z13
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z20
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST (R8), Z0, Z19
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z18
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(R8), Z0, Z17
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z16
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFNMADD231PS.BCST 8(R8), Z0, Z15
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z14
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z13
+	VFNMADD231PS.BCST 12(R8), Z0, Z13
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(DX), Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    224(DX), Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z15, Z16, Z0
-	VADDPS       Z13, Z14, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z28, Z16, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z16, Z7
-	VBROADCASTSS (BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z28, Z15, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z15, Z7
-	VBROADCASTSS 4(BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z14, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z14, Z7
-	VBROADCASTSS 8(BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z13, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z13, Z7
-	VBROADCASTSS 12(BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z25, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z3, Z15
-	VMOVAPS      Z4, Z14
-	VMOVAPS      Z5, Z13
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z3
+	VBROADCASTSS      20(BX), Z4
+	VFMSUB231PS.BCST  20(BX), Z3, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z3
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z5
+	VBROADCASTSS      24(BX), Z6
+	VFMSUB231PS.BCST  24(BX), Z5, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z5
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z7
+	VBROADCASTSS      28(BX), Z8
+	VFMSUB231PS.BCST  28(BX), Z7, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z7
+	VADDPS            Z17, Z19, Z0
+	VADDPS            Z13, Z15, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z28, Z19, Z0
+	VPMINUD           Z29, Z0, Z9
+	VPANDD            Z27, Z9, Z10
+	VPMAXUD           Z31, Z10, Z10
+	VPADDD            Z30, Z10, Z10
+	VADDPS            Z10, Z9, Z11
+	VSUBPS            Z10, Z11, Z11
+	VPTERNLOGD        $0xf8, Z26, Z19, Z11
+	VMULPS            Z20, Z11, Z11
+	VCVTPS2PH         $0x00, Z11, Y11
+	VMOVUPS           Y11, (DI)
+	VPCMPEQD          Z0, Z9, K1
+	VPANDD            Z28, Z17, Z0
+	VPMINUD           Z29, Z0, Z9
+	VPANDD            Z27, Z9, Z10
+	VPMAXUD           Z31, Z10, Z10
+	VPADDD            Z30, Z10, Z10
+	VADDPS            Z10, Z9, Z11
+	VSUBPS            Z10, Z11, Z11
+	VPTERNLOGD        $0xf8, Z26, Z17, Z11
+	VMULPS            Z18, Z11, Z11
+	VCVTPS2PH         $0x00, Z11, Y11
+	VMOVUPS           Y11, 32(DI)
+	VPCMPEQD          Z0, Z9, K2
+	VPANDD            Z28, Z15, Z0
+	VPMINUD           Z29, Z0, Z9
+	VPANDD            Z27, Z9, Z10
+	VPMAXUD           Z31, Z10, Z10
+	VPADDD            Z30, Z10, Z10
+	VADDPS            Z10, Z9, Z11
+	VSUBPS            Z10, Z11, Z11
+	VPTERNLOGD        $0xf8, Z26, Z15, Z11
+	VMULPS            Z16, Z11, Z11
+	VCVTPS2PH         $0x00, Z11, Y11
+	VMOVUPS           Y11, 64(DI)
+	VPCMPEQD          Z0, Z9, K3
+	VPANDD            Z28, Z13, Z0
+	VPMINUD           Z29, Z0, Z9
+	VPANDD            Z27, Z9, Z10
+	VPMAXUD           Z31, Z10, Z10
+	VPADDD            Z30, Z10, Z10
+	VADDPS            Z10, Z9, Z11
+	VSUBPS            Z10, Z11, Z11
+	VPTERNLOGD        $0xf8, Z26, Z13, Z11
+	VMULPS            Z14, Z11, Z11
+	VCVTPS2PH         $0x00, Z11, Y11
+	VMOVUPS           Y11, 96(DI)
+	VPCMPEQD          Z0, Z9, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z25, K1, Z0
+	VMOVUPS           Z0, (SI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z3, Z17
+	VMOVAPS           Z5, Z15
+	VMOVAPS           Z7, Z13
+	VMOVAPS           Z2, Z20
+	VMOVAPS           Z4, Z18
+	VMOVAPS           Z6, Z16
+	VMOVAPS           Z8, Z14
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z20, Z0, Z1
-	VFMSUB231PS  Z24, Z1, Z0
-	VFNMADD231PS Z20, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z19, Z0, Z2
-	VFMSUB231PS  Z23, Z2, Z0
-	VFNMADD231PS Z19, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z18, Z0, Z3
-	VFMSUB231PS  Z22, Z3, Z0
-	VFNMADD231PS Z18, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z17, Z0, Z4
-	VFMSUB231PS  Z21, Z4, Z0
-	VFNMADD231PS Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z24, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z23, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z22, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z21, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z25, K1, Z0
-	VMOVUPS      Z0, (SI)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      8(BX), Z22
+	VBROADCASTSS      12(BX), Z21
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       4(BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z25, K1, Z0
+	VMOVUPS           Z0, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -2825,320 +2783,314 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS (R8), Z22
-	VBROADCASTSS 4(R8), Z21
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z22, Z0, Z1
-	VFMSUB231PS  Z24, Z1, Z0
-	VFNMADD231PS Z22, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z22, Z0, Z2
-	VFMSUB231PS  Z24, Z2, Z0
-	VFNMADD231PS Z22, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z21, Z0, Z3
-	VFMSUB231PS  Z23, Z3, Z0
-	VFNMADD231PS Z21, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z21, Z0, Z4
-	VFMSUB231PS  Z23, Z4, Z0
-	VFNMADD231PS Z21, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z24, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z24, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z23, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z23, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z25, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z25, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z24, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z24, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z23, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z23, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z23, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z23, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z25, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        short2back
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z23, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z23, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z25, K1, Z0
+	VMOVUPS     Z0, (SI)
+	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS 4(BX), Z23
-	VBROADCASTSS 8(BX), Z22
-	VBROADCASTSS 12(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VBROADCASTSS 8(R8), Z18
-	VBROADCASTSS 12(R8), Z17
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z20, Z0, Z1
-	VFMSUB231PS  Z24, Z1, Z0
-	VFNMADD231PS Z20, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z19, Z0, Z2
-	VFMSUB231PS  Z23, Z2, Z0
-	VFNMADD231PS Z19, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z18, Z0, Z3
-	VFMSUB231PS  Z22, Z3, Z0
-	VFNMADD231PS Z18, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z17, Z0, Z4
-	VFMSUB231PS  Z21, Z4, Z0
-	VFNMADD231PS Z17, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z24, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z23, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z22, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z21, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z25, K1, Z0
-	VMOVNTPS     Z0, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z24
+	VBROADCASTSS      4(BX), Z23
+	VBROADCASTSS      8(BX), Z22
+	VBROADCASTSS      12(BX), Z21
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       4(BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	VMOVDQU8.Z        Z25, K1, Z0
+	VMOVNTPS          Z0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+64, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z24, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z23, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z23, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z22, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z22, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z21, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z21, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z25, K1, Z0
-	VMOVUPS    Z0, (SI)
-	JMP        short4back
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z23, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z22, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 8(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z21, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 12(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	VMOVDQU8.Z  Z25, K1, Z0
+	VMOVUPS     Z0, (SI)
+	JMP         short4back
 
 lanerare:
 	VCVTPH2PS  (DX), Z0
@@ -3297,7 +3249,7 @@ TEXT ·FakeQuantizeFpBitsF16AVX512(SB), NOSPLIT, $16-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z30 step, Z29 most, Z28 0x7fffffff, Z27 0x7f800000, Z26 0x80000000
 	// per group: Z25 scale, Z24 recip
-	// vector registers in use at once: 26
+	// vector registers in use at once: 30
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
 	MOVQ         x+16(FP), DX
@@ -3671,211 +3623,205 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z21
-	VFNMADD231PS Z1, Z0, Z21
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z20
-	VFNMADD231PS Z1, Z0, Z20
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFNMADD231PS Z1, Z0, Z19
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFNMADD231PS Z1, Z0, Z18
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z23
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z22
+	VFNMADD231PS.BCST (R8), Z0, Z22
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFNMADD231PS.BCST (R8), Z0, Z21
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z20
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST 4(R8), Z0, Z19
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
 
 short2ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(BX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z20, Z21, Z0
-	VADDPS       Z18, Z19, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z28, Z21, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z7
-	VSUBPS       Z5, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z21, Z7
-	VBROADCASTSS (BX), Z5
-	VMULPS       Z5, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z28, Z20, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z7
-	VPMAXUD      Z31, Z7, Z7
-	VPADDD       Z30, Z7, Z7
-	VADDPS       Z7, Z1, Z8
-	VSUBPS       Z7, Z8, Z8
-	VPTERNLOGD   $0xf8, Z26, Z20, Z8
-	VMULPS       Z5, Z8, Z8
-	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVUPS      Y8, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z19, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z7
-	VSUBPS       Z5, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z19, Z7
-	VBROADCASTSS 4(BX), Z5
-	VMULPS       Z5, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z18, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z7
-	VPMAXUD      Z31, Z7, Z7
-	VPADDD       Z30, Z7, Z7
-	VADDPS       Z7, Z1, Z8
-	VSUBPS       Z7, Z8, Z8
-	VPTERNLOGD   $0xf8, Z26, Z18, Z8
-	VMULPS       Z5, Z8, Z8
-	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVUPS      Y8, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z21
-	VMOVAPS      Z4, Z20
-	VMOVAPS      Z3, Z19
-	VMOVAPS      Z6, Z18
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z2
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VBROADCASTSS      12(BX), Z5
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z6
+	VFMSUB231PS.BCST  12(BX), Z6, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z6
+	VADDPS            Z21, Z22, Z0
+	VADDPS            Z18, Z19, Z7
+	VADDPS            Z7, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z28, Z22, Z0
+	VPMINUD           Z29, Z0, Z7
+	VPANDD            Z27, Z7, Z8
+	VPMAXUD           Z31, Z8, Z8
+	VPADDD            Z30, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z26, Z22, Z9
+	VMULPS            Z23, Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, (DI)
+	VPCMPEQD          Z0, Z7, K1
+	VPANDD            Z28, Z21, Z0
+	VPMINUD           Z29, Z0, Z7
+	VPANDD            Z27, Z7, Z8
+	VPMAXUD           Z31, Z8, Z8
+	VPADDD            Z30, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z26, Z21, Z9
+	VMULPS            Z23, Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, 32(DI)
+	VPCMPEQD          Z0, Z7, K2
+	VPANDD            Z28, Z19, Z0
+	VPMINUD           Z29, Z0, Z7
+	VPANDD            Z27, Z7, Z8
+	VPMAXUD           Z31, Z8, Z8
+	VPADDD            Z30, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z26, Z19, Z9
+	VMULPS            Z20, Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, 64(DI)
+	VPCMPEQD          Z0, Z7, K3
+	VPANDD            Z28, Z18, Z0
+	VPMINUD           Z29, Z0, Z7
+	VPANDD            Z27, Z7, Z8
+	VPMAXUD           Z31, Z8, Z8
+	VPADDD            Z30, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z26, Z18, Z9
+	VMULPS            Z20, Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, 96(DI)
+	VPCMPEQD          Z0, Z7, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z3, Z21
+	VMOVAPS           Z4, Z19
+	VMOVAPS           Z6, Z18
+	VMOVAPS           Z2, Z23
+	VMOVAPS           Z5, Z20
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z23, Z0, Z1
-	VFMSUB231PS  Z25, Z1, Z0
-	VFNMADD231PS Z23, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z23, Z0, Z2
-	VFMSUB231PS  Z25, Z2, Z0
-	VFNMADD231PS Z23, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z22, Z0, Z3
-	VFMSUB231PS  Z24, Z3, Z0
-	VFNMADD231PS Z22, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z22, Z0, Z4
-	VFMSUB231PS  Z24, Z4, Z0
-	VFNMADD231PS Z22, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z25, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z25, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z24, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z24, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z25
+	VBROADCASTSS      4(BX), Z24
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -3896,225 +3842,213 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VCVTPH2PS    (DX), Z0
-	VBROADCASTSS (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
-	VCVTPH2PS    32(DX), Z0
-	VBROADCASTSS 4(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
-	VCVTPH2PS    64(DX), Z0
-	VBROADCASTSS 8(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
-	VCVTPH2PS    96(DX), Z0
-	VBROADCASTSS 12(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+72(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VBROADCASTSS      (BX), Z21
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFNMADD231PS.BCST (R8), Z0, Z20
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VBROADCASTSS      4(BX), Z19
+	VFMSUB231PS.BCST  4(BX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(R8), Z0, Z18
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VBROADCASTSS      8(BX), Z17
+	VFMSUB231PS.BCST  8(BX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 8(R8), Z0, Z16
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VBROADCASTSS      12(BX), Z15
+	VFMSUB231PS.BCST  12(BX), Z1, Z0
+	VMOVAPS           Z1, Z14
+	VFNMADD231PS.BCST 12(R8), Z0, Z14
 
 short4ahead:
-	VCVTPH2PS    128(DX), Z0
-	VBROADCASTSS 16(R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(DX), Z0
-	VBROADCASTSS 20(R8), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(BX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    192(DX), Z0
-	VBROADCASTSS 24(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    224(DX), Z0
-	VBROADCASTSS 28(R8), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(BX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z16, Z17, Z0
-	VADDPS       Z14, Z15, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z28, Z17, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z17, Z7
-	VBROADCASTSS (BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z1, K1
-	VPANDD       Z28, Z16, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z16, Z7
-	VBROADCASTSS 4(BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z15, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z15, Z7
-	VBROADCASTSS 8(BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z14, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z1, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z14, Z7
-	VBROADCASTSS 12(BX), Z6
-	VMULPS       Z6, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	VMOVAPS      Z2, Z17
-	VMOVAPS      Z3, Z16
-	VMOVAPS      Z4, Z15
-	VMOVAPS      Z5, Z14
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VBROADCASTSS      16(BX), Z2
+	VFMSUB231PS.BCST  16(BX), Z1, Z0
+	VFNMADD231PS.BCST 16(R8), Z0, Z1
+	VCVTPH2PS         160(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z3
+	VBROADCASTSS      20(BX), Z4
+	VFMSUB231PS.BCST  20(BX), Z3, Z0
+	VFNMADD231PS.BCST 20(R8), Z0, Z3
+	VCVTPH2PS         192(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z5
+	VBROADCASTSS      24(BX), Z6
+	VFMSUB231PS.BCST  24(BX), Z5, Z0
+	VFNMADD231PS.BCST 24(R8), Z0, Z5
+	VCVTPH2PS         224(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z7
+	VBROADCASTSS      28(BX), Z8
+	VFMSUB231PS.BCST  28(BX), Z7, Z0
+	VFNMADD231PS.BCST 28(R8), Z0, Z7
+	VADDPS            Z18, Z20, Z0
+	VADDPS            Z14, Z16, Z9
+	VADDPS            Z9, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z28, Z20, Z0
+	VPMINUD           Z29, Z0, Z9
+	VPANDD            Z27, Z9, Z10
+	VPMAXUD           Z31, Z10, Z10
+	VPADDD            Z30, Z10, Z10
+	VADDPS            Z10, Z9, Z11
+	VSUBPS            Z10, Z11, Z11
+	VPTERNLOGD        $0xf8, Z26, Z20, Z11
+	VMULPS            Z21, Z11, Z11
+	VCVTPS2PH         $0x00, Z11, Y11
+	VMOVUPS           Y11, (DI)
+	VPCMPEQD          Z0, Z9, K1
+	VPANDD            Z28, Z18, Z0
+	VPMINUD           Z29, Z0, Z9
+	VPANDD            Z27, Z9, Z10
+	VPMAXUD           Z31, Z10, Z10
+	VPADDD            Z30, Z10, Z10
+	VADDPS            Z10, Z9, Z11
+	VSUBPS            Z10, Z11, Z11
+	VPTERNLOGD        $0xf8, Z26, Z18, Z11
+	VMULPS            Z19, Z11, Z11
+	VCVTPS2PH         $0x00, Z11, Y11
+	VMOVUPS           Y11, 32(DI)
+	VPCMPEQD          Z0, Z9, K2
+	VPANDD            Z28, Z16, Z0
+	VPMINUD           Z29, Z0, Z9
+	VPANDD            Z27, Z9, Z10
+	VPMAXUD           Z31, Z10, Z10
+	VPADDD            Z30, Z10, Z10
+	VADDPS            Z10, Z9, Z11
+	VSUBPS            Z10, Z11, Z11
+	VPTERNLOGD        $0xf8, Z26, Z16, Z11
+	VMULPS            Z17, Z11, Z11
+	VCVTPS2PH         $0x00, Z11, Y11
+	VMOVUPS           Y11, 64(DI)
+	VPCMPEQD          Z0, Z9, K3
+	VPANDD            Z28, Z14, Z0
+	VPMINUD           Z29, Z0, Z9
+	VPANDD            Z27, Z9, Z10
+	VPMAXUD           Z31, Z10, Z10
+	VPADDD            Z30, Z10, Z10
+	VADDPS            Z10, Z9, Z11
+	VSUBPS            Z10, Z11, Z11
+	VPTERNLOGD        $0xf8, Z26, Z14, Z11
+	VMULPS            Z15, Z11, Z11
+	VCVTPS2PH         $0x00, Z11, Y11
+	VMOVUPS           Y11, 96(DI)
+	VPCMPEQD          Z0, Z9, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z3, Z18
+	VMOVAPS           Z5, Z16
+	VMOVAPS           Z7, Z14
+	VMOVAPS           Z2, Z21
+	VMOVAPS           Z4, Z19
+	VMOVAPS           Z6, Z17
+	VMOVAPS           Z8, Z15
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS 8(R8), Z19
-	VBROADCASTSS 12(R8), Z18
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z21, Z0, Z1
-	VFMSUB231PS  Z25, Z1, Z0
-	VFNMADD231PS Z21, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z20, Z0, Z2
-	VFMSUB231PS  Z24, Z2, Z0
-	VFNMADD231PS Z20, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z19, Z0, Z3
-	VFMSUB231PS  Z23, Z3, Z0
-	VFNMADD231PS Z19, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z18, Z0, Z4
-	VFMSUB231PS  Z22, Z4, Z0
-	VFNMADD231PS Z18, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z25, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z24, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z23, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z22, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
+	VBROADCASTSS      (BX), Z25
+	VBROADCASTSS      4(BX), Z24
+	VBROADCASTSS      8(BX), Z23
+	VBROADCASTSS      12(BX), Z22
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       4(BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVUPS           Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVUPS           Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -4612,316 +4546,310 @@ grouptailrarenarrow:
 	JMP      grouptailback
 
 short2stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS (R8), Z23
-	VBROADCASTSS 4(R8), Z22
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z23, Z0, Z1
-	VFMSUB231PS  Z25, Z1, Z0
-	VFNMADD231PS Z23, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z23, Z0, Z2
-	VFMSUB231PS  Z25, Z2, Z0
-	VFNMADD231PS Z23, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z22, Z0, Z3
-	VFMSUB231PS  Z24, Z3, Z0
-	VFNMADD231PS Z22, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z22, Z0, Z4
-	VFMSUB231PS  Z24, Z4, Z0
-	VFNMADD231PS Z22, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z25, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z25, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z24, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z24, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z25
+	VBROADCASTSS      4(BX), Z24
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFMSUB231PS.BCST  (BX), Z2, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFMSUB231PS.BCST  4(BX), Z3, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFMSUB231PS.BCST  4(BX), Z4, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       (BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       4(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       4(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z25, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z25, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z25, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z25, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z24, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z24, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        short2back
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z25, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z25, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (DX)(CX*1)
-	PREFETCHT0   64(DX)(CX*1)
-	VBROADCASTSS (BX), Z25
-	VBROADCASTSS 4(BX), Z24
-	VBROADCASTSS 8(BX), Z23
-	VBROADCASTSS 12(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VBROADCASTSS 4(R8), Z20
-	VBROADCASTSS 8(R8), Z19
-	VBROADCASTSS 12(R8), Z18
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z21, Z0, Z1
-	VFMSUB231PS  Z25, Z1, Z0
-	VFNMADD231PS Z21, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z20, Z0, Z2
-	VFMSUB231PS  Z24, Z2, Z0
-	VFNMADD231PS Z20, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z19, Z0, Z3
-	VFMSUB231PS  Z23, Z3, Z0
-	VFNMADD231PS Z19, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z18, Z0, Z4
-	VFMSUB231PS  Z22, Z4, Z0
-	VFNMADD231PS Z18, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z28, Z1, Z0
-	VPMINUD      Z29, Z0, Z5
-	VPANDD       Z27, Z5, Z6
-	VPMAXUD      Z31, Z6, Z6
-	VPADDD       Z30, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z26, Z1, Z7
-	VMULPS       Z25, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVNTPS     Y7, (DI)
-	VPCMPEQD     Z0, Z5, K1
-	VPANDD       Z28, Z2, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z31, Z5, Z5
-	VPADDD       Z30, Z5, Z5
-	VADDPS       Z5, Z1, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z26, Z2, Z6
-	VMULPS       Z24, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, 32(DI)
-	VPCMPEQD     Z0, Z1, K2
-	VPANDD       Z28, Z3, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z5
-	VSUBPS       Z2, Z5, Z5
-	VPTERNLOGD   $0xf8, Z26, Z3, Z5
-	VMULPS       Z23, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 64(DI)
-	VPCMPEQD     Z0, Z1, K3
-	VPANDD       Z28, Z4, Z0
-	VPMINUD      Z29, Z0, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z31, Z2, Z2
-	VPADDD       Z30, Z2, Z2
-	VADDPS       Z2, Z1, Z3
-	VSUBPS       Z2, Z3, Z3
-	VPTERNLOGD   $0xf8, Z26, Z4, Z3
-	VMULPS       Z22, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 96(DI)
-	VPCMPEQD     Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (SI)
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+128, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (DX)(CX*1)
+	PREFETCHT0        64(DX)(CX*1)
+	VBROADCASTSS      (BX), Z25
+	VBROADCASTSS      4(BX), Z24
+	VBROADCASTSS      8(BX), Z23
+	VBROADCASTSS      12(BX), Z22
+	VCVTPH2PS         (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFMSUB231PS.BCST  (BX), Z1, Z0
+	VFNMADD231PS.BCST (R8), Z0, Z1
+	VCVTPH2PS         32(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFMSUB231PS.BCST  4(BX), Z2, Z0
+	VFNMADD231PS.BCST 4(R8), Z0, Z2
+	VCVTPH2PS         64(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFMSUB231PS.BCST  8(BX), Z3, Z0
+	VFNMADD231PS.BCST 8(R8), Z0, Z3
+	VCVTPH2PS         96(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFMSUB231PS.BCST  12(BX), Z4, Z0
+	VFNMADD231PS.BCST 12(R8), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z28, Z1, Z0
+	VPMINUD           Z29, Z0, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z31, Z6, Z6
+	VPADDD            Z30, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z26, Z1, Z7
+	VMULPS.BCST       (BX), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, (DI)
+	VPCMPEQD          Z0, Z5, K1
+	VPANDD            Z28, Z2, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z31, Z5, Z5
+	VPADDD            Z30, Z5, Z5
+	VADDPS            Z5, Z1, Z6
+	VSUBPS            Z5, Z6, Z6
+	VPTERNLOGD        $0xf8, Z26, Z2, Z6
+	VMULPS.BCST       4(BX), Z6, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(DI)
+	VPCMPEQD          Z0, Z1, K2
+	VPANDD            Z28, Z3, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z5
+	VSUBPS            Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z26, Z3, Z5
+	VMULPS.BCST       8(BX), Z5, Z5
+	VCVTPS2PH         $0x00, Z5, Y5
+	VMOVNTPS          Y5, 64(DI)
+	VPCMPEQD          Z0, Z1, K3
+	VPANDD            Z28, Z4, Z0
+	VPMINUD           Z29, Z0, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z31, Z2, Z2
+	VPADDD            Z30, Z2, Z2
+	VADDPS            Z2, Z1, Z3
+	VSUBPS            Z2, Z3, Z3
+	VPTERNLOGD        $0xf8, Z26, Z4, Z3
+	VMULPS.BCST       12(BX), Z3, Z3
+	VCVTPS2PH         $0x00, Z3, Y3
+	VMOVNTPS          Y3, 96(DI)
+	VPCMPEQD          Z0, Z1, K4
+	KUNPCKWD          K1, K2, K1
+	KUNPCKWD          K3, K4, K3
+	KUNPCKDQ          K1, K3, K1
+	KMOVQ             K1, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+128, DI
+	ADDQ              $+8, SI
+	ADDQ              $+128, DX
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
-	VCVTPH2PS  (DX), Z0
-	VDIVPS     Z25, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z25, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, (DI)
-	VCMPPS     $0x00, Z1, Z2, K1
-	VCVTPH2PS  32(DX), Z0
-	VDIVPS     Z24, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z24, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 32(DI)
-	VCMPPS     $0x00, Z1, Z2, K2
-	VCVTPH2PS  64(DX), Z0
-	VDIVPS     Z23, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z23, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 64(DI)
-	VCMPPS     $0x00, Z1, Z2, K3
-	VCVTPH2PS  96(DX), Z0
-	VDIVPS     Z22, Z0, Z0
-	VPANDD     Z28, Z0, Z1
-	VMINPS     Z1, Z29, Z2
-	VPANDD     Z27, Z2, Z3
-	VPMAXUD    Z31, Z3, Z3
-	VPADDD     Z30, Z3, Z3
-	VADDPS     Z3, Z2, Z4
-	VSUBPS     Z3, Z4, Z4
-	VPTERNLOGD $0xf8, Z26, Z0, Z4
-	VMULPS     Z22, Z4, Z4
-	VCVTPS2PH  $0x00, Z4, Y4
-	VMOVUPS    Y4, 96(DI)
-	VCMPPS     $0x00, Z1, Z2, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (SI)
-	JMP        short4back
+	VCVTPH2PS   (DX), Z0
+	VDIVPS      Z25, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST (BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, (DI)
+	VCMPPS      $0x00, Z1, Z2, K1
+	VCVTPH2PS   32(DX), Z0
+	VDIVPS      Z24, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 4(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 32(DI)
+	VCMPPS      $0x00, Z1, Z2, K2
+	VCVTPH2PS   64(DX), Z0
+	VDIVPS      Z23, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 8(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 64(DI)
+	VCMPPS      $0x00, Z1, Z2, K3
+	VCVTPH2PS   96(DX), Z0
+	VDIVPS      Z22, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VMINPS      Z1, Z29, Z2
+	VPANDD      Z27, Z2, Z3
+	VPMAXUD     Z31, Z3, Z3
+	VPADDD      Z30, Z3, Z3
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPTERNLOGD  $0xf8, Z26, Z0, Z4
+	VMULPS.BCST 12(BX), Z4, Z4
+	VCVTPS2PH   $0x00, Z4, Y4
+	VMOVUPS     Y4, 96(DI)
+	VCMPPS      $0x00, Z1, Z2, K4
+	KUNPCKWD    K1, K2, K1
+	KUNPCKWD    K3, K4, K3
+	KUNPCKDQ    K1, K3, K1
+	KMOVQ       K1, (SI)
+	JMP         short4back
 
 lanerare:
 	VCVTPH2PS  (DX), Z0

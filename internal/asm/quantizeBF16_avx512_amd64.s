@@ -10,7 +10,7 @@ TEXT ·QuantizeInt8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowS8, Z0 Narrow16, Z27 NarrowS8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip
-	// vector registers in use at once: 22
+	// vector registers in use at once: 17
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -233,134 +233,124 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z21
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z20
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z23
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z22
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z4, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPMINSW      Z20, Z21, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPACKSSWB    Z20, Z21, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXSB      Z29, Z0, Z0
-	VPMINSB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z21
-	VMOVAPS      Z3, Z20
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z22, Z23, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPACKSSWB         Z22, Z23, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXSB           Z29, Z0, Z0
+	VPMINSB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z23
+	VMOVAPS           Z2, Z22
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z25, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z24, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXSB      Z29, Z1, Z1
-	VPMINSB      Z27, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z30, Z1
+	VPMAXSB           Z29, Z1, Z1
+	VPMINSB           Z27, Z1, Z1
+	VMOVUPS           Z1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -380,146 +370,126 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z16
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z21
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z20
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 24(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 28(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPMINSW      Z16, Z17, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPACKSSWB    Z16, Z17, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXSB      Z29, Z0, Z0
-	VPMINSB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z17
-	VMOVAPS      Z3, Z16
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z2
+	VFNMADD231PS.BCST 24(DX), Z2, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z3
+	VFNMADD231PS.BCST 28(DX), Z3, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z20, Z21, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPACKSSWB         Z20, Z21, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXSB           Z29, Z0, Z0
+	VPMINSB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z2, Z20
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z20, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXSB      Z29, Z1, Z1
-	VPMINSB      Z27, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z30, Z1
+	VPMAXSB           Z29, Z1, Z1
+	VPMINSB           Z27, Z1, Z1
+	VMOVUPS           Z1, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -843,55 +813,53 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z25, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z24, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXSB      Z29, Z1, Z1
-	VPMINSB      Z27, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z30, Z1
+	VPMAXSB           Z29, Z1, Z1
+	VPMINSB           Z27, Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD   (SI), Z0
@@ -948,59 +916,55 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z20, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKSSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXSB      Z29, Z1, Z1
-	VPMINSB      Z27, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z30, Z1
+	VPMAXSB           Z29, Z1, Z1
+	VPMINSB           Z27, Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD   (SI), Z0
@@ -1193,7 +1157,7 @@ TEXT ·QuantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowS8, Z0 Narrow16, Z27 NarrowS8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip, Z23 zeroPoint, Z22 Narrow16
-	// vector registers in use at once: 28
+	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -1426,147 +1390,137 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z16
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z19
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z18
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z4, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VBROADCASTSS (R8), Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VPADDSW      Z0, Z17, Z0
-	VBROADCASTSS 4(R8), Z1
-	VPACKSSDW    Z1, Z1, Z1
-	VPADDSW      Z1, Z16, Z1
-	VPMINSW      Z16, Z17, Z4
-	VPCMPEQW     Z26, Z4, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXSB      Z29, Z0, Z0
-	VPMINSB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z17
-	VMOVAPS      Z3, Z16
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VBROADCASTSS      (R8), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z19, Z0
+	VBROADCASTSS      4(R8), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z18, Z3
+	VPMINSW           Z18, Z19, Z4
+	VPCMPEQW          Z26, Z4, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXSB           Z29, Z0, Z0
+	VPMINSB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z2, Z18
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VPACKSSDW    Z21, Z21, Z20
-	VBROADCASTSS 4(R8), Z19
-	VPACKSSDW    Z19, Z19, Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z25, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z20, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z22, Z2, Z3
-	VFNMADD231PS Z24, Z3, Z2
-	VFMADD231PS  Z22, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z22, Z2, Z4
-	VFNMADD231PS Z24, Z4, Z2
-	VFMADD231PS  Z22, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z18, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z26, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXSB      Z29, Z0, Z0
-	VPMINSB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      (R8), Z23
+	VPACKSSDW         Z23, Z23, Z22
+	VBROADCASTSS      4(R8), Z21
+	VPACKSSDW         Z21, Z21, Z20
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z22, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z20, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z26, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXSB           Z29, Z0, Z0
+	VPMINSB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -1587,163 +1541,143 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z11
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z10
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z15
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z14
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 24(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 28(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS 4(R8), Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z11, Z0
-	VBROADCASTSS 8(R8), Z1
-	VBROADCASTSS 12(R8), Z4
-	VPACKSSDW    Z4, Z1, Z1
-	VPADDSW      Z1, Z10, Z1
-	VPMINSW      Z10, Z11, Z4
-	VPCMPEQW     Z26, Z4, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXSB      Z29, Z0, Z0
-	VPMINSB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z11
-	VMOVAPS      Z3, Z10
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z2
+	VFNMADD231PS.BCST 24(DX), Z2, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z3
+	VFNMADD231PS.BCST 28(DX), Z3, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      4(R8), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z15, Z0
+	VBROADCASTSS      8(R8), Z3
+	VBROADCASTSS      12(R8), Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z3, Z14, Z3
+	VPMINSW           Z14, Z15, Z4
+	VPCMPEQW          Z26, Z4, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXSB           Z29, Z0, Z0
+	VPMINSB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z15
+	VMOVAPS           Z2, Z14
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VBROADCASTSS (R8), Z17
-	VBROADCASTSS 4(R8), Z16
-	VPACKSSDW    Z16, Z17, Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPACKSSDW    Z13, Z14, Z12
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z20, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z15, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z19, Z2, Z3
-	VFNMADD231PS Z23, Z3, Z2
-	VFMADD231PS  Z19, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z18, Z2, Z4
-	VFNMADD231PS Z22, Z4, Z2
-	VFMADD231PS  Z18, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z12, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z26, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXSB      Z29, Z0, Z0
-	VPMINSB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VBROADCASTSS      (R8), Z21
+	VBROADCASTSS      4(R8), Z20
+	VPACKSSDW         Z20, Z21, Z19
+	VBROADCASTSS      8(R8), Z18
+	VBROADCASTSS      12(R8), Z17
+	VPACKSSDW         Z17, Z18, Z16
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z19, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z16, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z26, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXSB           Z29, Z0, Z0
+	VPMINSB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -2085,62 +2019,60 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VPACKSSDW    Z21, Z21, Z20
-	VBROADCASTSS 4(R8), Z19
-	VPACKSSDW    Z19, Z19, Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z25, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z20, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z22, Z2, Z3
-	VFNMADD231PS Z24, Z3, Z2
-	VFMADD231PS  Z22, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z22, Z2, Z4
-	VFNMADD231PS Z24, Z4, Z2
-	VFMADD231PS  Z22, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z18, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z26, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXSB      Z29, Z0, Z0
-	VPMINSB      Z27, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      (R8), Z23
+	VPACKSSDW         Z23, Z23, Z22
+	VBROADCASTSS      4(R8), Z21
+	VPACKSSDW         Z21, Z21, Z20
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z22, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z20, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z26, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXSB           Z29, Z0, Z0
+	VPMINSB           Z27, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD   (SI), Z0
@@ -2148,7 +2080,7 @@ short2rare:
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z31, Z2
-	VCVTDQ2PS   Z21, Z3
+	VCVTDQ2PS   Z23, Z3
 	VSUBPS      Z3, Z2, Z4
 	VMAXPS      Z1, Z4, Z1
 	VCVTDQ2PS   Z28, Z5
@@ -2173,7 +2105,7 @@ short2rare:
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z19, Z4
+	VCVTDQ2PS   Z21, Z4
 	VSUBPS      Z4, Z2, Z2
 	VMAXPS      Z3, Z2, Z3
 	VSUBPS      Z4, Z5, Z5
@@ -2199,68 +2131,64 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VBROADCASTSS (R8), Z17
-	VBROADCASTSS 4(R8), Z16
-	VPACKSSDW    Z16, Z17, Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPACKSSDW    Z13, Z14, Z12
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z20, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z15, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z19, Z2, Z3
-	VFNMADD231PS Z23, Z3, Z2
-	VFMADD231PS  Z19, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z18, Z2, Z4
-	VFNMADD231PS Z22, Z4, Z2
-	VFMADD231PS  Z18, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z12, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z26, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXSB      Z29, Z0, Z0
-	VPMINSB      Z27, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VBROADCASTSS      (R8), Z21
+	VBROADCASTSS      4(R8), Z20
+	VPACKSSDW         Z20, Z21, Z19
+	VBROADCASTSS      8(R8), Z18
+	VBROADCASTSS      12(R8), Z17
+	VPACKSSDW         Z17, Z18, Z16
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z19, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z16, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z26, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXSB           Z29, Z0, Z0
+	VPMINSB           Z27, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD   (SI), Z0
@@ -2268,7 +2196,7 @@ short4rare:
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z31, Z2
-	VCVTDQ2PS   Z17, Z3
+	VCVTDQ2PS   Z21, Z3
 	VSUBPS      Z3, Z2, Z4
 	VMAXPS      Z1, Z4, Z1
 	VCVTDQ2PS   Z28, Z4
@@ -2282,7 +2210,7 @@ short4rare:
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z16, Z5
+	VCVTDQ2PS   Z20, Z5
 	VSUBPS      Z5, Z2, Z6
 	VMAXPS      Z3, Z6, Z3
 	VSUBPS      Z5, Z4, Z6
@@ -2296,7 +2224,7 @@ short4rare:
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z23, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z14, Z5
+	VCVTDQ2PS   Z18, Z5
 	VSUBPS      Z5, Z2, Z6
 	VMAXPS      Z3, Z6, Z3
 	VSUBPS      Z5, Z4, Z6
@@ -2309,7 +2237,7 @@ short4rare:
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z22, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
-	VCVTDQ2PS   Z13, Z6
+	VCVTDQ2PS   Z17, Z6
 	VSUBPS      Z6, Z2, Z2
 	VMAXPS      Z5, Z2, Z5
 	VSUBPS      Z6, Z4, Z4
@@ -2485,7 +2413,7 @@ TEXT ·QuantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z27 most, Z30 Narrow16, Z28 NarrowS8, Z0 Narrow16, Z26 NarrowS8, Z25 0x80008000, Z29 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
-	// vector registers in use at once: 27
+	// vector registers in use at once: 18
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2733,157 +2661,141 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS (DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z3, Z18
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z3, Z17
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z22
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z21
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 8(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z3, Z3
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(BX), Z2
-	VMULPS       Z2, Z0, Z4
-	VBROADCASTSS 12(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z4, Z4
-	VPADDSW      Z30, Z18, Z0
-	VPADDSW      Z30, Z17, Z1
-	VPMINSW      Z17, Z18, Z2
-	VPCMPEQW     Z25, Z2, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXSB      Z28, Z0, Z0
-	VPMINSB      Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z4, Z17
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPADDSW           Z30, Z22, Z0
+	VPADDSW           Z30, Z21, Z3
+	VPMINSW           Z21, Z22, Z4
+	VPCMPEQW          Z25, Z4, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXSB           Z28, Z0, Z0
+	VPMINSB           Z26, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z2, Z21
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z30, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z19, Z2, Z2
-	VMULPS       Z21, Z2, Z3
-	VFNMADD231PS Z23, Z3, Z2
-	VFMADD231PS  Z21, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z19, Z2, Z2
-	VMULPS       Z21, Z2, Z4
-	VFNMADD231PS Z23, Z4, Z2
-	VFMADD231PS  Z21, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z25, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXSB      Z28, Z0, Z0
-	VPMINSB      Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z30, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z30, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z25, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXSB           Z28, Z0, Z0
+	VPMINSB           Z26, Z0, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -2904,175 +2816,143 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z12
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z11
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z20
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z19
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 24(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 28(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z12, Z0
-	VPADDSW      Z30, Z11, Z1
-	VPMINSW      Z11, Z12, Z4
-	VPCMPEQW     Z25, Z4, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPACKSSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXSB      Z28, Z0, Z0
-	VPMINSB      Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z12
-	VMOVAPS      Z3, Z11
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z2
+	VFNMADD231PS.BCST 24(DX), Z2, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z3
+	VFNMADD231PS.BCST 28(DX), Z3, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPADDSW           Z30, Z20, Z0
+	VPADDSW           Z30, Z19, Z3
+	VPMINSW           Z19, Z20, Z4
+	VPCMPEQW          Z25, Z4, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPACKSSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXSB           Z28, Z0, Z0
+	VPMINSB           Z26, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z2, Z19
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS 4(R8), Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z30, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z18, Z2, Z3
-	VFNMADD231PS Z22, Z3, Z2
-	VFMADD231PS  Z18, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z13, Z2, Z2
-	VMULPS       Z17, Z2, Z4
-	VFNMADD231PS Z21, Z4, Z2
-	VFMADD231PS  Z17, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z25, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXSB      Z28, Z0, Z0
-	VPMINSB      Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z30, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       8(R8), Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       12(R8), Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z30, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z25, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXSB           Z28, Z0, Z0
+	VPMINSB           Z26, Z0, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -3428,69 +3308,65 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z30, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z19, Z2, Z2
-	VMULPS       Z21, Z2, Z3
-	VFNMADD231PS Z23, Z3, Z2
-	VFMADD231PS  Z21, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z19, Z2, Z2
-	VMULPS       Z21, Z2, Z4
-	VFNMADD231PS Z23, Z4, Z2
-	VFMADD231PS  Z21, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z25, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXSB      Z28, Z0, Z0
-	VPMINSB      Z26, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z30, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z30, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z25, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXSB           Z28, Z0, Z0
+	VPMINSB           Z26, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z20, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z31, Z2
@@ -3505,7 +3381,7 @@ short2rare:
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMOVZXWD   32(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z20, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z3, Z5
@@ -3517,7 +3393,7 @@ short2rare:
 	VPACKSSDW   Z5, Z1, Z1
 	VPMOVZXWD   64(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z23, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z3, Z5
@@ -3528,7 +3404,7 @@ short2rare:
 	VMOVAPS.Z   Z5, K1, Z5
 	VPMOVZXWD   96(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z23, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z3, Z6
@@ -3544,75 +3420,67 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS 4(R8), Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z30, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z18, Z2, Z3
-	VFNMADD231PS Z22, Z3, Z2
-	VFMADD231PS  Z18, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z13, Z2, Z2
-	VMULPS       Z17, Z2, Z4
-	VFNMADD231PS Z21, Z4, Z2
-	VFMADD231PS  Z17, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z25, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKSSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXSB      Z28, Z0, Z0
-	VPMINSB      Z26, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z30, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       8(R8), Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       12(R8), Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z30, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z25, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKSSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXSB           Z28, Z0, Z0
+	VPMINSB           Z26, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z16, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z31, Z2
@@ -3627,7 +3495,7 @@ short4rare:
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMOVZXWD   32(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z23, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z3, Z5
@@ -3639,7 +3507,7 @@ short4rare:
 	VPACKSSDW   Z5, Z1, Z1
 	VPMOVZXWD   64(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z14, Z0, Z0
+	VSUBPS.BCST 8(R8), Z0, Z0
 	VDIVPS      Z22, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z3, Z5
@@ -3650,7 +3518,7 @@ short4rare:
 	VMOVAPS.Z   Z5, K1, Z5
 	VPMOVZXWD   96(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z13, Z0, Z0
+	VSUBPS.BCST 12(R8), Z0, Z0
 	VDIVPS      Z21, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z3, Z6
@@ -3814,7 +3682,7 @@ TEXT ·QuantizeUint8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowU8, Z0 Narrow16, Z27 NarrowU8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip
-	// vector registers in use at once: 22
+	// vector registers in use at once: 17
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -4037,134 +3905,124 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z21
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z20
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z23
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z22
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z4, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VPMINSW      Z20, Z21, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPACKUSWB    Z20, Z21, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXUB      Z29, Z0, Z0
-	VPMINUB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z21
-	VMOVAPS      Z3, Z20
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z22, Z23, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPACKUSWB         Z22, Z23, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXUB           Z29, Z0, Z0
+	VPMINUB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z23
+	VMOVAPS           Z2, Z22
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z25, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z24, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXUB      Z29, Z1, Z1
-	VPMINUB      Z27, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z30, Z1
+	VPMAXUB           Z29, Z1, Z1
+	VPMINUB           Z27, Z1, Z1
+	VMOVUPS           Z1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -4184,146 +4042,126 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z16
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z21
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z20
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 24(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 28(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPMINSW      Z16, Z17, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPACKUSWB    Z16, Z17, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXUB      Z29, Z0, Z0
-	VPMINUB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z17
-	VMOVAPS      Z3, Z16
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z2
+	VFNMADD231PS.BCST 24(DX), Z2, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z3
+	VFNMADD231PS.BCST 28(DX), Z3, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z20, Z21, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPACKUSWB         Z20, Z21, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXUB           Z29, Z0, Z0
+	VPMINUB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z2, Z20
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z20, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXUB      Z29, Z1, Z1
-	VPMINUB      Z27, Z1, Z1
-	VMOVUPS      Z1, (DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z30, Z1
+	VPMAXUB           Z29, Z1, Z1
+	VPMINUB           Z27, Z1, Z1
+	VMOVUPS           Z1, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -4647,55 +4485,53 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z25, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z22, Z0, Z3
-	VFNMADD231PS Z24, Z3, Z0
-	VFMADD231PS  Z22, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXUB      Z29, Z1, Z1
-	VPMINUB      Z27, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z30, Z1
+	VPMAXUB           Z29, Z1, Z1
+	VPMINUB           Z27, Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD   (SI), Z0
@@ -4752,59 +4588,55 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z20, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z18, Z0, Z3
-	VFNMADD231PS Z22, Z3, Z0
-	VFMADD231PS  Z18, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMINSW      Z2, Z1, Z0
-	VPCMPEQW     Z26, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKUSWB    Z2, Z1, Z1
-	VPERMD       Z1, Z30, Z1
-	VPMAXUB      Z29, Z1, Z1
-	VPMINUB      Z27, Z1, Z1
-	VMOVNTPS     Z1, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPMINSW           Z2, Z1, Z0
+	VPCMPEQW          Z26, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z1, Z1
+	VPERMD            Z1, Z30, Z1
+	VPMAXUB           Z29, Z1, Z1
+	VPMINUB           Z27, Z1, Z1
+	VMOVNTPS          Z1, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD   (SI), Z0
@@ -4997,7 +4829,7 @@ TEXT ·QuantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z28 most, Z0 Narrow16, Z29 NarrowU8, Z0 Narrow16, Z27 NarrowU8, Z26 0x80008000, Z30 table
 	// per group: Z25 scale, Z24 recip, Z23 zeroPoint, Z22 Narrow16
-	// vector registers in use at once: 28
+	// vector registers in use at once: 23
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5230,147 +5062,137 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z17
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z16
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z19
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z18
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z4
-	VFNMADD231PS Z3, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z1, Z0, Z5
-	VFNMADD231PS Z4, Z5, Z0
-	VFMADD231PS  Z1, Z0, Z5
-	VCVTPS2DQ    Z5, Z5
-	VPACKSSDW    Z5, Z3, Z3
-	VBROADCASTSS (R8), Z0
-	VPACKSSDW    Z0, Z0, Z0
-	VPADDSW      Z0, Z17, Z0
-	VBROADCASTSS 4(R8), Z1
-	VPACKSSDW    Z1, Z1, Z1
-	VPADDSW      Z1, Z16, Z1
-	VPMINSW      Z16, Z17, Z4
-	VPCMPEQW     Z26, Z4, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXUB      Z29, Z0, Z0
-	VPMINUB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z17
-	VMOVAPS      Z3, Z16
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VBROADCASTSS      (R8), Z0
+	VPACKSSDW         Z0, Z0, Z0
+	VPADDSW           Z0, Z19, Z0
+	VBROADCASTSS      4(R8), Z3
+	VPACKSSDW         Z3, Z3, Z3
+	VPADDSW           Z3, Z18, Z3
+	VPMINSW           Z18, Z19, Z4
+	VPCMPEQW          Z26, Z4, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXUB           Z29, Z0, Z0
+	VPMINUB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z2, Z18
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VPACKSSDW    Z21, Z21, Z20
-	VBROADCASTSS 4(R8), Z19
-	VPACKSSDW    Z19, Z19, Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z25, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z20, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z22, Z2, Z3
-	VFNMADD231PS Z24, Z3, Z2
-	VFMADD231PS  Z22, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z22, Z2, Z4
-	VFNMADD231PS Z24, Z4, Z2
-	VFMADD231PS  Z22, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z18, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z26, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXUB      Z29, Z0, Z0
-	VPMINUB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      (R8), Z23
+	VPACKSSDW         Z23, Z23, Z22
+	VBROADCASTSS      4(R8), Z21
+	VPACKSSDW         Z21, Z21, Z20
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z22, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z20, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z26, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXUB           Z29, Z0, Z0
+	VPMINUB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -5391,163 +5213,143 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z11
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z10
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z15
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z14
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 24(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 28(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS 4(R8), Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPADDSW      Z0, Z11, Z0
-	VBROADCASTSS 8(R8), Z1
-	VBROADCASTSS 12(R8), Z4
-	VPACKSSDW    Z4, Z1, Z1
-	VPADDSW      Z1, Z10, Z1
-	VPMINSW      Z10, Z11, Z4
-	VPCMPEQW     Z26, Z4, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXUB      Z29, Z0, Z0
-	VPMINUB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z11
-	VMOVAPS      Z3, Z10
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z2
+	VFNMADD231PS.BCST 24(DX), Z2, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z3
+	VFNMADD231PS.BCST 28(DX), Z3, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VBROADCASTSS      (R8), Z0
+	VBROADCASTSS      4(R8), Z3
+	VPACKSSDW         Z3, Z0, Z0
+	VPADDSW           Z0, Z15, Z0
+	VBROADCASTSS      8(R8), Z3
+	VBROADCASTSS      12(R8), Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z3, Z14, Z3
+	VPMINSW           Z14, Z15, Z4
+	VPCMPEQW          Z26, Z4, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXUB           Z29, Z0, Z0
+	VPMINUB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z15
+	VMOVAPS           Z2, Z14
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VBROADCASTSS (R8), Z17
-	VBROADCASTSS 4(R8), Z16
-	VPACKSSDW    Z16, Z17, Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPACKSSDW    Z13, Z14, Z12
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z20, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z15, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z19, Z2, Z3
-	VFNMADD231PS Z23, Z3, Z2
-	VFMADD231PS  Z19, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z18, Z2, Z4
-	VFNMADD231PS Z22, Z4, Z2
-	VFMADD231PS  Z18, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z12, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z26, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXUB      Z29, Z0, Z0
-	VPMINUB      Z27, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VBROADCASTSS      (R8), Z21
+	VBROADCASTSS      4(R8), Z20
+	VPACKSSDW         Z20, Z21, Z19
+	VBROADCASTSS      8(R8), Z18
+	VBROADCASTSS      12(R8), Z17
+	VPACKSSDW         Z17, Z18, Z16
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z19, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z16, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z26, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXUB           Z29, Z0, Z0
+	VPMINUB           Z27, Z0, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -5889,62 +5691,60 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS (BX), Z23
-	VBROADCASTSS 4(BX), Z22
-	VBROADCASTSS (R8), Z21
-	VPACKSSDW    Z21, Z21, Z20
-	VBROADCASTSS 4(R8), Z19
-	VPACKSSDW    Z19, Z19, Z18
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z23, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z23, Z0, Z2
-	VFNMADD231PS Z25, Z2, Z0
-	VFMADD231PS  Z23, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z20, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z22, Z2, Z3
-	VFNMADD231PS Z24, Z3, Z2
-	VFMADD231PS  Z22, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z22, Z2, Z4
-	VFNMADD231PS Z24, Z4, Z2
-	VFMADD231PS  Z22, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z18, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z26, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXUB      Z29, Z0, Z0
-	VPMINUB      Z27, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      (R8), Z23
+	VPACKSSDW         Z23, Z23, Z22
+	VBROADCASTSS      4(R8), Z21
+	VPACKSSDW         Z21, Z21, Z20
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z22, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z20, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z26, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXUB           Z29, Z0, Z0
+	VPMINUB           Z27, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD   (SI), Z0
@@ -5952,7 +5752,7 @@ short2rare:
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z31, Z2
-	VCVTDQ2PS   Z21, Z3
+	VCVTDQ2PS   Z23, Z3
 	VSUBPS      Z3, Z2, Z4
 	VMAXPS      Z1, Z4, Z1
 	VCVTDQ2PS   Z28, Z5
@@ -5977,7 +5777,7 @@ short2rare:
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z19, Z4
+	VCVTDQ2PS   Z21, Z4
 	VSUBPS      Z4, Z2, Z2
 	VMAXPS      Z3, Z2, Z3
 	VSUBPS      Z4, Z5, Z5
@@ -6003,68 +5803,64 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z25
-	VBROADCASTSS 4(DX), Z24
-	VBROADCASTSS 8(DX), Z23
-	VBROADCASTSS 12(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VBROADCASTSS 8(BX), Z19
-	VBROADCASTSS 12(BX), Z18
-	VBROADCASTSS (R8), Z17
-	VBROADCASTSS 4(R8), Z16
-	VPACKSSDW    Z16, Z17, Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPACKSSDW    Z13, Z14, Z12
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z21, Z0, Z1
-	VFNMADD231PS Z25, Z1, Z0
-	VFMADD231PS  Z21, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z20, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z20, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z15, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z19, Z2, Z3
-	VFNMADD231PS Z23, Z3, Z2
-	VFMADD231PS  Z19, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z18, Z2, Z4
-	VFNMADD231PS Z22, Z4, Z2
-	VFMADD231PS  Z18, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z12, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z26, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z30, Z0
-	VPMAXUB      Z29, Z0, Z0
-	VPMINUB      Z27, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z25
+	VBROADCASTSS      4(DX), Z24
+	VBROADCASTSS      8(DX), Z23
+	VBROADCASTSS      12(DX), Z22
+	VBROADCASTSS      (R8), Z21
+	VBROADCASTSS      4(R8), Z20
+	VPACKSSDW         Z20, Z21, Z19
+	VBROADCASTSS      8(R8), Z18
+	VBROADCASTSS      12(R8), Z17
+	VPACKSSDW         Z17, Z18, Z16
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z19, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z16, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z26, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z30, Z0
+	VPMAXUB           Z29, Z0, Z0
+	VPMINUB           Z27, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD   (SI), Z0
@@ -6072,7 +5868,7 @@ short4rare:
 	VDIVPS      Z25, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z31, Z2
-	VCVTDQ2PS   Z17, Z3
+	VCVTDQ2PS   Z21, Z3
 	VSUBPS      Z3, Z2, Z4
 	VMAXPS      Z1, Z4, Z1
 	VCVTDQ2PS   Z28, Z4
@@ -6086,7 +5882,7 @@ short4rare:
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z16, Z5
+	VCVTDQ2PS   Z20, Z5
 	VSUBPS      Z5, Z2, Z6
 	VMAXPS      Z3, Z6, Z3
 	VSUBPS      Z5, Z4, Z6
@@ -6100,7 +5896,7 @@ short4rare:
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z23, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z3
-	VCVTDQ2PS   Z14, Z5
+	VCVTDQ2PS   Z18, Z5
 	VSUBPS      Z5, Z2, Z6
 	VMAXPS      Z3, Z6, Z3
 	VSUBPS      Z5, Z4, Z6
@@ -6113,7 +5909,7 @@ short4rare:
 	VPSLLD      $0x10, Z0, Z0
 	VDIVPS      Z22, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
-	VCVTDQ2PS   Z13, Z6
+	VCVTDQ2PS   Z17, Z6
 	VSUBPS      Z6, Z2, Z2
 	VMAXPS      Z5, Z2, Z5
 	VSUBPS      Z6, Z4, Z4
@@ -6289,7 +6085,7 @@ TEXT ·QuantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Z31 least, Z27 most, Z30 Narrow16, Z28 NarrowU8, Z0 Narrow16, Z26 NarrowU8, Z25 0x80008000, Z29 table
 	// per group: Z24 scale, Z23 recip, Z22 minval
-	// vector registers in use at once: 27
+	// vector registers in use at once: 18
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -6537,157 +6333,141 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R10, $+2
-	JLT          short2end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R10, $+8
-	JLT          short2loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS (DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z3, Z18
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z3, Z17
+	CMPQ              R10, $+2
+	JLT               short2end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R10, $+8
+	JLT               short2loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z22
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFNMADD231PS.BCST 4(DX), Z1, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z21
 
 short2ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z2
-	VMULPS       Z2, Z0, Z3
-	VBROADCASTSS 8(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z4, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z3, Z3
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(BX), Z2
-	VMULPS       Z2, Z0, Z4
-	VBROADCASTSS 12(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z2, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VMULPS       Z2, Z0, Z1
-	VFNMADD231PS Z5, Z1, Z0
-	VFMADD231PS  Z2, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPACKSSDW    Z1, Z4, Z4
-	VPADDSW      Z30, Z18, Z0
-	VPADDSW      Z30, Z17, Z1
-	VPMINSW      Z17, Z18, Z2
-	VPCMPEQW     Z25, Z2, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXUB      Z28, Z0, Z0
-	VPMINUB      Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z4, Z17
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+4
-	JGE          short2ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFNMADD231PS.BCST 8(DX), Z2, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFNMADD231PS.BCST 12(DX), Z3, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPADDSW           Z30, Z22, Z0
+	VPADDSW           Z30, Z21, Z3
+	VPMINSW           Z21, Z22, Z4
+	VPCMPEQW          Z25, Z4, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXUB           Z28, Z0, Z0
+	VPMINUB           Z26, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z22
+	VMOVAPS           Z2, Z21
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z30, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z19, Z2, Z2
-	VMULPS       Z21, Z2, Z3
-	VFNMADD231PS Z23, Z3, Z2
-	VFMADD231PS  Z21, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z19, Z2, Z2
-	VMULPS       Z21, Z2, Z4
-	VFNMADD231PS Z23, Z4, Z2
-	VFMADD231PS  Z21, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z25, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXUB      Z28, Z0, Z0
-	VPMINUB      Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z30, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z30, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z25, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXUB           Z28, Z0, Z0
+	VPMINUB           Z26, Z0, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -6708,175 +6488,143 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R10, $+4
-	JLT          short4end
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R10, $+16
-	JLT          short4loop
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS (R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 4(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 4(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z12
-	VPMOVZXWD    64(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 8(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    96(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 12(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z11
+	CMPQ              R10, $+4
+	JLT               short4end
+	MOVQ              ahead+64(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R10, $+16
+	JLT               short4loop
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z20
+	VPMOVZXWD         64(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       8(R8), Z0, Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFNMADD231PS.BCST 8(DX), Z1, Z0
+	VFMADD231PS.BCST  8(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         96(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       12(R8), Z0, Z0
+	VMULPS.BCST       12(BX), Z0, Z2
+	VFNMADD231PS.BCST 12(DX), Z2, Z0
+	VFMADD231PS.BCST  12(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z19
 
 short4ahead:
-	VPMOVZXWD    128(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 16(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPMOVZXWD    160(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 20(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPACKSSDW    Z3, Z2, Z2
-	VPMOVZXWD    192(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 24(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 24(DX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z1, Z0, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    224(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VBROADCASTSS 28(R8), Z1
-	VSUBPS       Z1, Z0, Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 28(DX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z12, Z0
-	VPADDSW      Z30, Z11, Z1
-	VPMINSW      Z11, Z12, Z4
-	VPCMPEQW     Z25, Z4, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXUB      Z28, Z0, Z0
-	VPMINUB      Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z12
-	VMOVAPS      Z3, Z11
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+8
-	JGE          short4ahead
+	VPMOVZXWD         128(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       16(R8), Z0, Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFNMADD231PS.BCST 16(DX), Z1, Z0
+	VFMADD231PS.BCST  16(BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         160(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       20(R8), Z0, Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFNMADD231PS.BCST 20(DX), Z2, Z0
+	VFMADD231PS.BCST  20(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPMOVZXWD         192(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       24(R8), Z0, Z0
+	VMULPS.BCST       24(BX), Z0, Z2
+	VFNMADD231PS.BCST 24(DX), Z2, Z0
+	VFMADD231PS.BCST  24(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPMOVZXWD         224(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       28(R8), Z0, Z0
+	VMULPS.BCST       28(BX), Z0, Z3
+	VFNMADD231PS.BCST 28(DX), Z3, Z0
+	VFMADD231PS.BCST  28(BX), Z0, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPACKSSDW         Z3, Z2, Z2
+	VPADDSW           Z30, Z20, Z0
+	VPADDSW           Z30, Z19, Z3
+	VPMINSW           Z19, Z20, Z4
+	VPCMPEQW          Z25, Z4, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPACKUSWB         Z3, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXUB           Z28, Z0, Z0
+	VPMINUB           Z26, Z0, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z2, Z19
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS 4(R8), Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z30, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z18, Z2, Z3
-	VFNMADD231PS Z22, Z3, Z2
-	VFMADD231PS  Z18, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z13, Z2, Z2
-	VMULPS       Z17, Z2, Z4
-	VFNMADD231PS Z21, Z4, Z2
-	VFMADD231PS  Z17, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z25, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXUB      Z28, Z0, Z0
-	VPMINUB      Z26, Z0, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z30, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       8(R8), Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       12(R8), Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z30, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z25, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXUB           Z28, Z0, Z0
+	VPMINUB           Z26, Z0, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -7232,69 +6980,65 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS (BX), Z22
-	VBROADCASTSS 4(BX), Z21
-	VBROADCASTSS (R8), Z20
-	VBROADCASTSS 4(R8), Z19
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z22, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z20, Z0, Z0
-	VMULPS       Z22, Z0, Z2
-	VFNMADD231PS Z24, Z2, Z0
-	VFMADD231PS  Z22, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z30, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z19, Z2, Z2
-	VMULPS       Z21, Z2, Z3
-	VFNMADD231PS Z23, Z3, Z2
-	VFMADD231PS  Z21, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z19, Z2, Z2
-	VMULPS       Z21, Z2, Z4
-	VFNMADD231PS Z23, Z4, Z2
-	VFMADD231PS  Z21, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z25, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXUB      Z28, Z0, Z0
-	VPMINUB      Z26, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFNMADD231PS.BCST (DX), Z2, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z30, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z3
+	VFNMADD231PS.BCST 4(DX), Z3, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       4(R8), Z2, Z2
+	VMULPS.BCST       4(BX), Z2, Z4
+	VFNMADD231PS.BCST 4(DX), Z4, Z2
+	VFMADD231PS.BCST  4(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z30, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z25, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXUB           Z28, Z0, Z0
+	VPMINUB           Z26, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R10
+	CMPQ              R10, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z20, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z31, Z2
@@ -7309,7 +7053,7 @@ short2rare:
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMOVZXWD   32(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z20, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z3, Z5
@@ -7321,7 +7065,7 @@ short2rare:
 	VPACKSSDW   Z5, Z1, Z1
 	VPMOVZXWD   64(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z23, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z3, Z5
@@ -7332,7 +7076,7 @@ short2rare:
 	VMOVAPS.Z   Z5, K1, Z5
 	VPMOVZXWD   96(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z23, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z3, Z6
@@ -7348,75 +7092,67 @@ short2rare:
 	JMP         short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z24
-	VBROADCASTSS 4(DX), Z23
-	VBROADCASTSS 8(DX), Z22
-	VBROADCASTSS 12(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VBROADCASTSS 8(BX), Z18
-	VBROADCASTSS 12(BX), Z17
-	VBROADCASTSS (R8), Z16
-	VBROADCASTSS 4(R8), Z15
-	VBROADCASTSS 8(R8), Z14
-	VBROADCASTSS 12(R8), Z13
-	VPMOVZXWD    (SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z16, Z0, Z0
-	VMULPS       Z20, Z0, Z1
-	VFNMADD231PS Z24, Z1, Z0
-	VFMADD231PS  Z20, Z0, Z1
-	VCVTPS2DQ    Z1, Z1
-	VPMOVZXWD    32(SI), Z0
-	VPSLLD       $0x10, Z0, Z0
-	VSUBPS       Z15, Z0, Z0
-	VMULPS       Z19, Z0, Z2
-	VFNMADD231PS Z23, Z2, Z0
-	VFMADD231PS  Z19, Z0, Z2
-	VCVTPS2DQ    Z2, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPADDSW      Z30, Z1, Z0
-	VPMOVZXWD    64(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z18, Z2, Z3
-	VFNMADD231PS Z22, Z3, Z2
-	VFMADD231PS  Z18, Z2, Z3
-	VCVTPS2DQ    Z3, Z3
-	VPMOVZXWD    96(SI), Z2
-	VPSLLD       $0x10, Z2, Z2
-	VSUBPS       Z13, Z2, Z2
-	VMULPS       Z17, Z2, Z4
-	VFNMADD231PS Z21, Z4, Z2
-	VFMADD231PS  Z17, Z2, Z4
-	VCVTPS2DQ    Z4, Z4
-	VPACKSSDW    Z4, Z3, Z3
-	VPADDSW      Z30, Z3, Z2
-	VPMINSW      Z3, Z1, Z1
-	VPCMPEQW     Z25, Z1, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPACKUSWB    Z2, Z0, Z0
-	VPERMD       Z0, Z29, Z0
-	VPMAXUB      Z28, Z0, Z0
-	VPMINUB      Z26, Z0, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+16, R8
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z24
+	VBROADCASTSS      4(DX), Z23
+	VBROADCASTSS      8(DX), Z22
+	VBROADCASTSS      12(DX), Z21
+	VPMOVZXWD         (SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       (R8), Z0, Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFNMADD231PS.BCST (DX), Z1, Z0
+	VFMADD231PS.BCST  (BX), Z0, Z1
+	VCVTPS2DQ         Z1, Z1
+	VPMOVZXWD         32(SI), Z0
+	VPSLLD            $0x10, Z0, Z0
+	VSUBPS.BCST       4(R8), Z0, Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFNMADD231PS.BCST 4(DX), Z2, Z0
+	VFMADD231PS.BCST  4(BX), Z0, Z2
+	VCVTPS2DQ         Z2, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPADDSW           Z30, Z1, Z0
+	VPMOVZXWD         64(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       8(R8), Z2, Z2
+	VMULPS.BCST       8(BX), Z2, Z3
+	VFNMADD231PS.BCST 8(DX), Z3, Z2
+	VFMADD231PS.BCST  8(BX), Z2, Z3
+	VCVTPS2DQ         Z3, Z3
+	VPMOVZXWD         96(SI), Z2
+	VPSLLD            $0x10, Z2, Z2
+	VSUBPS.BCST       12(R8), Z2, Z2
+	VMULPS.BCST       12(BX), Z2, Z4
+	VFNMADD231PS.BCST 12(DX), Z4, Z2
+	VFMADD231PS.BCST  12(BX), Z2, Z4
+	VCVTPS2DQ         Z4, Z4
+	VPACKSSDW         Z4, Z3, Z3
+	VPADDSW           Z30, Z3, Z2
+	VPMINSW           Z3, Z1, Z1
+	VPCMPEQW          Z25, Z1, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPACKUSWB         Z2, Z0, Z0
+	VPERMD            Z0, Z29, Z0
+	VPMAXUB           Z28, Z0, Z0
+	VPMINUB           Z26, Z0, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R10
+	CMPQ              R10, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VPMOVZXWD   (SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z16, Z0, Z0
+	VSUBPS.BCST (R8), Z0, Z0
 	VDIVPS      Z24, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z1
 	VCVTDQ2PS   Z31, Z2
@@ -7431,7 +7167,7 @@ short4rare:
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMOVZXWD   32(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
+	VSUBPS.BCST 4(R8), Z0, Z0
 	VDIVPS      Z23, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z3, Z5
@@ -7443,7 +7179,7 @@ short4rare:
 	VPACKSSDW   Z5, Z1, Z1
 	VPMOVZXWD   64(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z14, Z0, Z0
+	VSUBPS.BCST 8(R8), Z0, Z0
 	VDIVPS      Z22, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z5
 	VMAXPS      Z5, Z3, Z5
@@ -7454,7 +7190,7 @@ short4rare:
 	VMOVAPS.Z   Z5, K1, Z5
 	VPMOVZXWD   96(SI), Z0
 	VPSLLD      $0x10, Z0, Z0
-	VSUBPS      Z13, Z0, Z0
+	VSUBPS.BCST 12(R8), Z0, Z0
 	VDIVPS      Z21, Z0, Z0
 	VRNDSCALEPS $0x08, Z0, Z6
 	VMAXPS      Z6, Z3, Z6

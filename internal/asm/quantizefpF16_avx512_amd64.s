@@ -10,7 +10,7 @@ TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x80, Z24 table
 	// per group: Z23 scale, Z22 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -347,210 +347,200 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFNMADD231PS Z1, Z0, Z19
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFNMADD231PS Z1, Z0, Z18
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFNMADD231PS.BCST (BX), Z0, Z21
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFNMADD231PS.BCST (BX), Z0, Z20
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST 4(BX), Z0, Z19
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z18, Z19, Z0
-	VADDPS       Z16, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z30, Z19, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z5
-	VADDPS       Z5, Z0, Z0
-	VPSUBD       Z5, Z0, Z0
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z19, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z18, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z18, Z5
-	VPTERNLOGD   $0xf8, Z25, Z5, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z17, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z17, Z5
-	VPTERNLOGD   $0xf8, Z25, Z5, Z1
-	VPANDD       Z30, Z16, Z5
-	VPMINUD      Z31, Z5, Z5
-	VPANDD       Z28, Z5, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z5, Z5
-	VPSUBD       Z8, Z5, Z5
-	VPSRLD       $0x14, Z7, Z7
-	VPADDD       Z7, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPSRLD       $0x18, Z16, Z7
-	VPTERNLOGD   $0xf8, Z25, Z7, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z19
-	VMOVAPS      Z4, Z18
-	VMOVAPS      Z3, Z17
-	VMOVAPS      Z6, Z16
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFMSUB231PS.BCST  12(DX), Z3, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z20, Z21, Z0
+	VADDPS            Z18, Z19, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z30, Z21, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z21, Z5
+	VPTERNLOGD        $0xf8, Z25, Z5, Z0
+	VPANDD            Z30, Z20, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x14, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x18, Z20, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPACKSSDW         Z5, Z0, Z0
+	VPANDD            Z30, Z19, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x14, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x18, Z19, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPANDD            Z30, Z18, Z6
+	VPMINUD           Z31, Z6, Z6
+	VPANDD            Z28, Z6, Z7
+	VPMAXUD           Z29, Z7, Z7
+	VPADDD            Z27, Z7, Z8
+	VADDPS            Z8, Z6, Z6
+	VPSUBD            Z8, Z6, Z6
+	VPSRLD            $0x14, Z7, Z7
+	VPADDD            Z7, Z6, Z6
+	VPSUBD            Z26, Z6, Z6
+	VPSRLD            $0x18, Z18, Z7
+	VPTERNLOGD        $0xf8, Z25, Z7, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPACKUSWB         Z5, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z2, Z20
+	VMOVAPS           Z3, Z19
+	VMOVAPS           Z4, Z18
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z23
-	VBROADCASTSS 4(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z21, Z0, Z1
-	VFMSUB231PS  Z23, Z1, Z0
-	VFNMADD231PS Z21, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z21, Z0, Z2
-	VFMSUB231PS  Z23, Z2, Z0
-	VFNMADD231PS Z21, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z20, Z0, Z3
-	VFMSUB231PS  Z22, Z3, Z0
-	VFNMADD231PS Z20, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z20, Z0, Z4
-	VFMSUB231PS  Z22, Z4, Z0
-	VFNMADD231PS Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z23
+	VBROADCASTSS      4(DX), Z22
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x14, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -570,222 +560,202 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
-	VCVTPH2PS    32(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFNMADD231PS Z1, Z0, Z13
-	VCVTPH2PS    96(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFNMADD231PS Z1, Z0, Z12
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST (BX), Z0, Z19
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFMSUB231PS.BCST  12(DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    224(SI), Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z14, Z15, Z0
-	VADDPS       Z12, Z13, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z30, Z15, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z15, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z14, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z14, Z6
-	VPTERNLOGD   $0xf8, Z25, Z6, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z13, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x14, Z6, Z6
-	VPADDD       Z6, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z13, Z6
-	VPTERNLOGD   $0xf8, Z25, Z6, Z1
-	VPANDD       Z30, Z12, Z6
-	VPMINUD      Z31, Z6, Z6
-	VPANDD       Z28, Z6, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z6, Z6
-	VPSUBD       Z8, Z6, Z6
-	VPSRLD       $0x14, Z7, Z7
-	VPADDD       Z7, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPSRLD       $0x18, Z12, Z7
-	VPTERNLOGD   $0xf8, Z25, Z7, Z6
-	VPACKSSDW    Z6, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z15
-	VMOVAPS      Z3, Z14
-	VMOVAPS      Z4, Z13
-	VMOVAPS      Z5, Z12
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFMSUB231PS.BCST  16(DX), Z1, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFMSUB231PS.BCST  20(DX), Z2, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFMSUB231PS.BCST  24(DX), Z3, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFMSUB231PS.BCST  28(DX), Z4, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z4
+	VADDPS            Z18, Z19, Z0
+	VADDPS            Z16, Z17, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z30, Z19, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z19, Z5
+	VPTERNLOGD        $0xf8, Z25, Z5, Z0
+	VPANDD            Z30, Z18, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x14, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x18, Z18, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPACKSSDW         Z5, Z0, Z0
+	VPANDD            Z30, Z17, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x14, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x18, Z17, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPANDD            Z30, Z16, Z6
+	VPMINUD           Z31, Z6, Z6
+	VPANDD            Z28, Z6, Z7
+	VPMAXUD           Z29, Z7, Z7
+	VPADDD            Z27, Z7, Z8
+	VADDPS            Z8, Z6, Z6
+	VPSUBD            Z8, Z6, Z6
+	VPSRLD            $0x14, Z7, Z7
+	VPADDD            Z7, Z6, Z6
+	VPSUBD            Z26, Z6, Z6
+	VPSRLD            $0x18, Z16, Z7
+	VPTERNLOGD        $0xf8, Z25, Z7, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPACKUSWB         Z5, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z2, Z18
+	VMOVAPS           Z3, Z17
+	VMOVAPS           Z4, Z16
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z23
-	VBROADCASTSS 4(DX), Z22
-	VBROADCASTSS 8(DX), Z21
-	VBROADCASTSS 12(DX), Z20
-	VBROADCASTSS (BX), Z19
-	VBROADCASTSS 4(BX), Z18
-	VBROADCASTSS 8(BX), Z17
-	VBROADCASTSS 12(BX), Z16
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z19, Z0, Z1
-	VFMSUB231PS  Z23, Z1, Z0
-	VFNMADD231PS Z19, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z18, Z0, Z2
-	VFMSUB231PS  Z22, Z2, Z0
-	VFNMADD231PS Z18, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z17, Z0, Z3
-	VFMSUB231PS  Z21, Z3, Z0
-	VFNMADD231PS Z17, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z16, Z0, Z4
-	VFMSUB231PS  Z20, Z4, Z0
-	VFNMADD231PS Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z23
+	VBROADCASTSS      4(DX), Z22
+	VBROADCASTSS      8(DX), Z21
+	VBROADCASTSS      12(DX), Z20
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x14, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -1267,95 +1237,93 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z23
-	VBROADCASTSS 4(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z21, Z0, Z1
-	VFMSUB231PS  Z23, Z1, Z0
-	VFNMADD231PS Z21, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z21, Z0, Z2
-	VFMSUB231PS  Z23, Z2, Z0
-	VFNMADD231PS Z21, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z20, Z0, Z3
-	VFMSUB231PS  Z22, Z3, Z0
-	VFNMADD231PS Z20, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z20, Z0, Z4
-	VFMSUB231PS  Z22, Z4, Z0
-	VFNMADD231PS Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z23
+	VBROADCASTSS      4(DX), Z22
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x14, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Z0
@@ -1431,99 +1399,95 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z23
-	VBROADCASTSS 4(DX), Z22
-	VBROADCASTSS 8(DX), Z21
-	VBROADCASTSS 12(DX), Z20
-	VBROADCASTSS (BX), Z19
-	VBROADCASTSS 4(BX), Z18
-	VBROADCASTSS 8(BX), Z17
-	VBROADCASTSS 12(BX), Z16
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z19, Z0, Z1
-	VFMSUB231PS  Z23, Z1, Z0
-	VFNMADD231PS Z19, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z18, Z0, Z2
-	VFMSUB231PS  Z22, Z2, Z0
-	VFNMADD231PS Z18, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z17, Z0, Z3
-	VFMSUB231PS  Z21, Z3, Z0
-	VFNMADD231PS Z17, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z16, Z0, Z4
-	VFMSUB231PS  Z20, Z4, Z0
-	VFNMADD231PS Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x14, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x14, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x14, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z23
+	VBROADCASTSS      4(DX), Z22
+	VBROADCASTSS      8(DX), Z21
+	VBROADCASTSS      12(DX), Z20
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x14, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x14, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x14, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS    (SI), Z0
@@ -1773,7 +1737,7 @@ TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x80, Z24 table
 	// per group: Z23 scale, Z22 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -2110,210 +2074,200 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z19
-	VFNMADD231PS Z1, Z0, Z19
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFNMADD231PS Z1, Z0, Z18
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z21
+	VFNMADD231PS.BCST (BX), Z0, Z21
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFNMADD231PS.BCST (BX), Z0, Z20
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST 4(BX), Z0, Z19
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z18, Z19, Z0
-	VADDPS       Z16, Z17, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z30, Z19, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z5
-	VADDPS       Z5, Z0, Z0
-	VPSUBD       Z5, Z0, Z0
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z19, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z18, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z18, Z5
-	VPTERNLOGD   $0xf8, Z25, Z5, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z17, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z17, Z5
-	VPTERNLOGD   $0xf8, Z25, Z5, Z1
-	VPANDD       Z30, Z16, Z5
-	VPMINUD      Z31, Z5, Z5
-	VPANDD       Z28, Z5, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z5, Z5
-	VPSUBD       Z8, Z5, Z5
-	VPSRLD       $0x15, Z7, Z7
-	VPADDD       Z7, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPSRLD       $0x18, Z16, Z7
-	VPTERNLOGD   $0xf8, Z25, Z7, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z19
-	VMOVAPS      Z4, Z18
-	VMOVAPS      Z3, Z17
-	VMOVAPS      Z6, Z16
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFMSUB231PS.BCST  12(DX), Z3, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z20, Z21, Z0
+	VADDPS            Z18, Z19, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z30, Z21, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z21, Z5
+	VPTERNLOGD        $0xf8, Z25, Z5, Z0
+	VPANDD            Z30, Z20, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x15, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x18, Z20, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPACKSSDW         Z5, Z0, Z0
+	VPANDD            Z30, Z19, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x15, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x18, Z19, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPANDD            Z30, Z18, Z6
+	VPMINUD           Z31, Z6, Z6
+	VPANDD            Z28, Z6, Z7
+	VPMAXUD           Z29, Z7, Z7
+	VPADDD            Z27, Z7, Z8
+	VADDPS            Z8, Z6, Z6
+	VPSUBD            Z8, Z6, Z6
+	VPSRLD            $0x15, Z7, Z7
+	VPADDD            Z7, Z6, Z6
+	VPSUBD            Z26, Z6, Z6
+	VPSRLD            $0x18, Z18, Z7
+	VPTERNLOGD        $0xf8, Z25, Z7, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPACKUSWB         Z5, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z21
+	VMOVAPS           Z2, Z20
+	VMOVAPS           Z3, Z19
+	VMOVAPS           Z4, Z18
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z23
-	VBROADCASTSS 4(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z21, Z0, Z1
-	VFMSUB231PS  Z23, Z1, Z0
-	VFNMADD231PS Z21, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z21, Z0, Z2
-	VFMSUB231PS  Z23, Z2, Z0
-	VFNMADD231PS Z21, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z20, Z0, Z3
-	VFMSUB231PS  Z22, Z3, Z0
-	VFNMADD231PS Z20, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z20, Z0, Z4
-	VFMSUB231PS  Z22, Z4, Z0
-	VFNMADD231PS Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z23
+	VBROADCASTSS      4(DX), Z22
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x15, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -2333,222 +2287,202 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
-	VCVTPH2PS    32(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFNMADD231PS Z1, Z0, Z13
-	VCVTPH2PS    96(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFNMADD231PS Z1, Z0, Z12
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST (BX), Z0, Z19
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 8(BX), Z0, Z17
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFMSUB231PS.BCST  12(DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 12(BX), Z0, Z16
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    224(SI), Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z14, Z15, Z0
-	VADDPS       Z12, Z13, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z30, Z15, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z15, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z14, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z14, Z6
-	VPTERNLOGD   $0xf8, Z25, Z6, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z13, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x15, Z6, Z6
-	VPADDD       Z6, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z13, Z6
-	VPTERNLOGD   $0xf8, Z25, Z6, Z1
-	VPANDD       Z30, Z12, Z6
-	VPMINUD      Z31, Z6, Z6
-	VPANDD       Z28, Z6, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z6, Z6
-	VPSUBD       Z8, Z6, Z6
-	VPSRLD       $0x15, Z7, Z7
-	VPADDD       Z7, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPSRLD       $0x18, Z12, Z7
-	VPTERNLOGD   $0xf8, Z25, Z7, Z6
-	VPACKSSDW    Z6, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z15
-	VMOVAPS      Z3, Z14
-	VMOVAPS      Z4, Z13
-	VMOVAPS      Z5, Z12
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFMSUB231PS.BCST  16(DX), Z1, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFMSUB231PS.BCST  20(DX), Z2, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFMSUB231PS.BCST  24(DX), Z3, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFMSUB231PS.BCST  28(DX), Z4, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z4
+	VADDPS            Z18, Z19, Z0
+	VADDPS            Z16, Z17, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z30, Z19, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z19, Z5
+	VPTERNLOGD        $0xf8, Z25, Z5, Z0
+	VPANDD            Z30, Z18, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x15, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x18, Z18, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPACKSSDW         Z5, Z0, Z0
+	VPANDD            Z30, Z17, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x15, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x18, Z17, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPANDD            Z30, Z16, Z6
+	VPMINUD           Z31, Z6, Z6
+	VPANDD            Z28, Z6, Z7
+	VPMAXUD           Z29, Z7, Z7
+	VPADDD            Z27, Z7, Z8
+	VADDPS            Z8, Z6, Z6
+	VPSUBD            Z8, Z6, Z6
+	VPSRLD            $0x15, Z7, Z7
+	VPADDD            Z7, Z6, Z6
+	VPSUBD            Z26, Z6, Z6
+	VPSRLD            $0x18, Z16, Z7
+	VPTERNLOGD        $0xf8, Z25, Z7, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPACKUSWB         Z5, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z19
+	VMOVAPS           Z2, Z18
+	VMOVAPS           Z3, Z17
+	VMOVAPS           Z4, Z16
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z23
-	VBROADCASTSS 4(DX), Z22
-	VBROADCASTSS 8(DX), Z21
-	VBROADCASTSS 12(DX), Z20
-	VBROADCASTSS (BX), Z19
-	VBROADCASTSS 4(BX), Z18
-	VBROADCASTSS 8(BX), Z17
-	VBROADCASTSS 12(BX), Z16
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z19, Z0, Z1
-	VFMSUB231PS  Z23, Z1, Z0
-	VFNMADD231PS Z19, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z18, Z0, Z2
-	VFMSUB231PS  Z22, Z2, Z0
-	VFNMADD231PS Z18, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z17, Z0, Z3
-	VFMSUB231PS  Z21, Z3, Z0
-	VFNMADD231PS Z17, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z16, Z0, Z4
-	VFMSUB231PS  Z20, Z4, Z0
-	VFNMADD231PS Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z23
+	VBROADCASTSS      4(DX), Z22
+	VBROADCASTSS      8(DX), Z21
+	VBROADCASTSS      12(DX), Z20
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x15, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -3030,95 +2964,93 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z23
-	VBROADCASTSS 4(DX), Z22
-	VBROADCASTSS (BX), Z21
-	VBROADCASTSS 4(BX), Z20
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z21, Z0, Z1
-	VFMSUB231PS  Z23, Z1, Z0
-	VFNMADD231PS Z21, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z21, Z0, Z2
-	VFMSUB231PS  Z23, Z2, Z0
-	VFNMADD231PS Z21, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z20, Z0, Z3
-	VFMSUB231PS  Z22, Z3, Z0
-	VFNMADD231PS Z20, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z20, Z0, Z4
-	VFMSUB231PS  Z22, Z4, Z0
-	VFNMADD231PS Z20, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z23
+	VBROADCASTSS      4(DX), Z22
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x15, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Z0
@@ -3194,99 +3126,95 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z23
-	VBROADCASTSS 4(DX), Z22
-	VBROADCASTSS 8(DX), Z21
-	VBROADCASTSS 12(DX), Z20
-	VBROADCASTSS (BX), Z19
-	VBROADCASTSS 4(BX), Z18
-	VBROADCASTSS 8(BX), Z17
-	VBROADCASTSS 12(BX), Z16
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z19, Z0, Z1
-	VFMSUB231PS  Z23, Z1, Z0
-	VFNMADD231PS Z19, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z18, Z0, Z2
-	VFMSUB231PS  Z22, Z2, Z0
-	VFNMADD231PS Z18, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z17, Z0, Z3
-	VFMSUB231PS  Z21, Z3, Z0
-	VFNMADD231PS Z17, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z16, Z0, Z4
-	VFMSUB231PS  Z20, Z4, Z0
-	VFNMADD231PS Z16, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x15, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x15, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x15, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z23
+	VBROADCASTSS      4(DX), Z22
+	VBROADCASTSS      8(DX), Z21
+	VBROADCASTSS      12(DX), Z20
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x15, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x15, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x15, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS    (SI), Z0
@@ -3536,7 +3464,7 @@ TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0xb000000, Z27 0x7f800000, Z26 0x3c0, Z25 0x0, Z24 0x80, Z23 table
 	// per group: Z22 scale, Z21 recip
-	// vector registers in use at once: 29
+	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -3874,210 +3802,200 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFNMADD231PS Z1, Z0, Z18
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFNMADD231PS.BCST (BX), Z0, Z20
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST (BX), Z0, Z19
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z17, Z18, Z0
-	VADDPS       Z15, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z30, Z18, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z28, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPMAXSD      Z25, Z0, Z0
-	VPSRLD       $0x18, Z18, Z1
-	VPTERNLOGD   $0xf8, Z24, Z1, Z0
-	VPANDD       Z30, Z17, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z17, Z5
-	VPTERNLOGD   $0xf8, Z24, Z5, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z16, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z16, Z5
-	VPTERNLOGD   $0xf8, Z24, Z5, Z1
-	VPANDD       Z30, Z15, Z5
-	VPMINUD      Z31, Z5, Z5
-	VPANDD       Z27, Z5, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z28, Z7, Z7
-	VADDPS       Z7, Z5, Z5
-	VSUBPS       Z7, Z5, Z5
-	VPSRLD       $0x14, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPMAXSD      Z25, Z5, Z5
-	VPSRLD       $0x18, Z15, Z7
-	VPTERNLOGD   $0xf8, Z24, Z7, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z23, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z18
-	VMOVAPS      Z4, Z17
-	VMOVAPS      Z3, Z16
-	VMOVAPS      Z6, Z15
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFMSUB231PS.BCST  12(DX), Z3, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z19, Z20, Z0
+	VADDPS            Z17, Z18, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z30, Z20, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPMAXSD           Z25, Z0, Z0
+	VPSRLD            $0x18, Z20, Z5
+	VPTERNLOGD        $0xf8, Z24, Z5, Z0
+	VPANDD            Z30, Z19, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z28, Z6, Z6
+	VADDPS            Z6, Z5, Z5
+	VSUBPS            Z6, Z5, Z5
+	VPSRLD            $0x14, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPMAXSD           Z25, Z5, Z5
+	VPSRLD            $0x18, Z19, Z6
+	VPTERNLOGD        $0xf8, Z24, Z6, Z5
+	VPACKSSDW         Z5, Z0, Z0
+	VPANDD            Z30, Z18, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z28, Z6, Z6
+	VADDPS            Z6, Z5, Z5
+	VSUBPS            Z6, Z5, Z5
+	VPSRLD            $0x14, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPMAXSD           Z25, Z5, Z5
+	VPSRLD            $0x18, Z18, Z6
+	VPTERNLOGD        $0xf8, Z24, Z6, Z5
+	VPANDD            Z30, Z17, Z6
+	VPMINUD           Z31, Z6, Z6
+	VPANDD            Z27, Z6, Z7
+	VPMAXUD           Z29, Z7, Z7
+	VPADDD            Z28, Z7, Z7
+	VADDPS            Z7, Z6, Z6
+	VSUBPS            Z7, Z6, Z6
+	VPSRLD            $0x14, Z6, Z6
+	VPSUBD            Z26, Z6, Z6
+	VPMAXSD           Z25, Z6, Z6
+	VPSRLD            $0x18, Z17, Z7
+	VPTERNLOGD        $0xf8, Z24, Z7, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPACKUSWB         Z5, Z0, Z0
+	VPERMD            Z0, Z23, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z2, Z19
+	VMOVAPS           Z3, Z18
+	VMOVAPS           Z4, Z17
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z20, Z0, Z1
-	VFMSUB231PS  Z22, Z1, Z0
-	VFNMADD231PS Z20, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z20, Z0, Z2
-	VFMSUB231PS  Z22, Z2, Z0
-	VFNMADD231PS Z20, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z19, Z0, Z3
-	VFMSUB231PS  Z21, Z3, Z0
-	VFNMADD231PS Z19, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z19, Z0, Z4
-	VFMSUB231PS  Z21, Z4, Z0
-	VFNMADD231PS Z19, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPMAXSD      Z25, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z24, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z24, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z24, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z24, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z23, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z22
+	VBROADCASTSS      4(DX), Z21
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPMAXSD           Z25, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z24, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z1, Z1
+	VSUBPS            Z5, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPMAXSD           Z25, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z24, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z28, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPMAXSD           Z25, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z24, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z27, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z28, Z3, Z3
+	VADDPS            Z3, Z2, Z2
+	VSUBPS            Z3, Z2, Z2
+	VPSRLD            $0x14, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPMAXSD           Z25, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z24, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z23, Z0
+	VMOVUPS           Z0, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -4097,222 +4015,202 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
-	VCVTPH2PS    32(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFNMADD231PS Z1, Z0, Z13
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFNMADD231PS Z1, Z0, Z12
-	VCVTPH2PS    96(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFNMADD231PS Z1, Z0, Z11
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST (BX), Z0, Z18
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFMSUB231PS.BCST  12(DX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFNMADD231PS.BCST 12(BX), Z0, Z15
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    224(SI), Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z13, Z14, Z0
-	VADDPS       Z11, Z12, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z30, Z14, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z27, Z0, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z28, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPMAXSD      Z25, Z0, Z0
-	VPSRLD       $0x18, Z14, Z1
-	VPTERNLOGD   $0xf8, Z24, Z1, Z0
-	VPANDD       Z30, Z13, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z28, Z6, Z6
-	VADDPS       Z6, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z13, Z6
-	VPTERNLOGD   $0xf8, Z24, Z6, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z12, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z28, Z6, Z6
-	VADDPS       Z6, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z12, Z6
-	VPTERNLOGD   $0xf8, Z24, Z6, Z1
-	VPANDD       Z30, Z11, Z6
-	VPMINUD      Z31, Z6, Z6
-	VPANDD       Z27, Z6, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z28, Z7, Z7
-	VADDPS       Z7, Z6, Z6
-	VSUBPS       Z7, Z6, Z6
-	VPSRLD       $0x14, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPMAXSD      Z25, Z6, Z6
-	VPSRLD       $0x18, Z11, Z7
-	VPTERNLOGD   $0xf8, Z24, Z7, Z6
-	VPACKSSDW    Z6, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z23, Z0
-	VMOVUPS      Z0, (DI)
-	VMOVAPS      Z2, Z14
-	VMOVAPS      Z3, Z13
-	VMOVAPS      Z4, Z12
-	VMOVAPS      Z5, Z11
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFMSUB231PS.BCST  16(DX), Z1, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFMSUB231PS.BCST  20(DX), Z2, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFMSUB231PS.BCST  24(DX), Z3, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFMSUB231PS.BCST  28(DX), Z4, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z4
+	VADDPS            Z17, Z18, Z0
+	VADDPS            Z15, Z16, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z30, Z18, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPMAXSD           Z25, Z0, Z0
+	VPSRLD            $0x18, Z18, Z5
+	VPTERNLOGD        $0xf8, Z24, Z5, Z0
+	VPANDD            Z30, Z17, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z28, Z6, Z6
+	VADDPS            Z6, Z5, Z5
+	VSUBPS            Z6, Z5, Z5
+	VPSRLD            $0x14, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPMAXSD           Z25, Z5, Z5
+	VPSRLD            $0x18, Z17, Z6
+	VPTERNLOGD        $0xf8, Z24, Z6, Z5
+	VPACKSSDW         Z5, Z0, Z0
+	VPANDD            Z30, Z16, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z27, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z28, Z6, Z6
+	VADDPS            Z6, Z5, Z5
+	VSUBPS            Z6, Z5, Z5
+	VPSRLD            $0x14, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPMAXSD           Z25, Z5, Z5
+	VPSRLD            $0x18, Z16, Z6
+	VPTERNLOGD        $0xf8, Z24, Z6, Z5
+	VPANDD            Z30, Z15, Z6
+	VPMINUD           Z31, Z6, Z6
+	VPANDD            Z27, Z6, Z7
+	VPMAXUD           Z29, Z7, Z7
+	VPADDD            Z28, Z7, Z7
+	VADDPS            Z7, Z6, Z6
+	VSUBPS            Z7, Z6, Z6
+	VPSRLD            $0x14, Z6, Z6
+	VPSUBD            Z26, Z6, Z6
+	VPMAXSD           Z25, Z6, Z6
+	VPSRLD            $0x18, Z15, Z7
+	VPTERNLOGD        $0xf8, Z24, Z7, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPACKUSWB         Z5, Z0, Z0
+	VPERMD            Z0, Z23, Z0
+	VMOVUPS           Z0, (DI)
+	VMOVAPS           Z1, Z18
+	VMOVAPS           Z2, Z17
+	VMOVAPS           Z3, Z16
+	VMOVAPS           Z4, Z15
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS 8(DX), Z20
-	VBROADCASTSS 12(DX), Z19
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z15
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z18, Z0, Z1
-	VFMSUB231PS  Z22, Z1, Z0
-	VFNMADD231PS Z18, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z17, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VFNMADD231PS Z17, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z16, Z0, Z3
-	VFMSUB231PS  Z20, Z3, Z0
-	VFNMADD231PS Z16, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z15, Z0, Z4
-	VFMSUB231PS  Z19, Z4, Z0
-	VFNMADD231PS Z15, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPMAXSD      Z25, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z24, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z24, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z24, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z24, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z23, Z0
-	VMOVUPS      Z0, (DI)
+	VBROADCASTSS      (DX), Z22
+	VBROADCASTSS      4(DX), Z21
+	VBROADCASTSS      8(DX), Z20
+	VBROADCASTSS      12(DX), Z19
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPMAXSD           Z25, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z24, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z1, Z1
+	VSUBPS            Z5, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPMAXSD           Z25, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z24, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z28, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPMAXSD           Z25, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z24, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z27, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z28, Z3, Z3
+	VADDPS            Z3, Z2, Z2
+	VSUBPS            Z3, Z2, Z2
+	VPSRLD            $0x14, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPMAXSD           Z25, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z24, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z23, Z0
+	VMOVUPS           Z0, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -4794,95 +4692,93 @@ grouptailrarenarrow:
 	JMP       grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z20, Z0, Z1
-	VFMSUB231PS  Z22, Z1, Z0
-	VFNMADD231PS Z20, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z20, Z0, Z2
-	VFMSUB231PS  Z22, Z2, Z0
-	VFNMADD231PS Z20, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z19, Z0, Z3
-	VFMSUB231PS  Z21, Z3, Z0
-	VFNMADD231PS Z19, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z19, Z0, Z4
-	VFMSUB231PS  Z21, Z4, Z0
-	VFNMADD231PS Z19, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPMAXSD      Z25, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z24, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z24, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z24, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z24, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z23, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z22
+	VBROADCASTSS      4(DX), Z21
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPMAXSD           Z25, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z24, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z1, Z1
+	VSUBPS            Z5, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPMAXSD           Z25, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z24, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z28, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPMAXSD           Z25, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z24, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z27, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z28, Z3, Z3
+	VADDPS            Z3, Z2, Z2
+	VSUBPS            Z3, Z2, Z2
+	VPSRLD            $0x14, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPMAXSD           Z25, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z24, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z23, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS    (SI), Z0
@@ -4958,99 +4854,95 @@ short2rare:
 	JMP          short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS 8(DX), Z20
-	VBROADCASTSS 12(DX), Z19
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z15
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z18, Z0, Z1
-	VFMSUB231PS  Z22, Z1, Z0
-	VFNMADD231PS Z18, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z17, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VFNMADD231PS Z17, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z16, Z0, Z3
-	VFMSUB231PS  Z20, Z3, Z0
-	VFNMADD231PS Z16, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z15, Z0, Z4
-	VFMSUB231PS  Z19, Z4, Z0
-	VFNMADD231PS Z15, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z27, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPSRLD       $0x14, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPMAXSD      Z25, Z0, Z0
-	VPSRLD       $0x18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z24, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z28, Z5, Z5
-	VADDPS       Z5, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z24, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z27, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z28, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPSRLD       $0x14, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPMAXSD      Z25, Z1, Z1
-	VPSRLD       $0x18, Z3, Z3
-	VPTERNLOGD   $0xf8, Z24, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z27, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z28, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPSRLD       $0x14, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPMAXSD      Z25, Z2, Z2
-	VPSRLD       $0x18, Z4, Z4
-	VPTERNLOGD   $0xf8, Z24, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z23, Z0
-	VMOVNTPS     Z0, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z22
+	VBROADCASTSS      4(DX), Z21
+	VBROADCASTSS      8(DX), Z20
+	VBROADCASTSS      12(DX), Z19
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z27, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z0, Z0
+	VSUBPS            Z5, Z0, Z0
+	VPSRLD            $0x14, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPMAXSD           Z25, Z0, Z0
+	VPSRLD            $0x18, Z1, Z1
+	VPTERNLOGD        $0xf8, Z24, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z27, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z28, Z5, Z5
+	VADDPS            Z5, Z1, Z1
+	VSUBPS            Z5, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPMAXSD           Z25, Z1, Z1
+	VPSRLD            $0x18, Z2, Z2
+	VPTERNLOGD        $0xf8, Z24, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z27, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z28, Z2, Z2
+	VADDPS            Z2, Z1, Z1
+	VSUBPS            Z2, Z1, Z1
+	VPSRLD            $0x14, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPMAXSD           Z25, Z1, Z1
+	VPSRLD            $0x18, Z3, Z3
+	VPTERNLOGD        $0xf8, Z24, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z27, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z28, Z3, Z3
+	VADDPS            Z3, Z2, Z2
+	VSUBPS            Z3, Z2, Z2
+	VPSRLD            $0x14, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPMAXSD           Z25, Z2, Z2
+	VPSRLD            $0x18, Z4, Z4
+	VPTERNLOGD        $0xf8, Z24, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z23, Z0
+	VMOVNTPS          Z0, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+64, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS    (SI), Z0
@@ -5300,7 +5192,7 @@ TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
 	// per group: Z22 scale, Z21 recip
-	// vector registers in use at once: 30
+	// vector registers in use at once: 26
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
@@ -5652,214 +5544,204 @@ groupend:
 	RET
 
 short2:
-	CMPQ         R9, $+2
-	JLT          short2end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short2stream
-	CMPQ         R9, $+8
-	JLT          short2loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z18
-	VFNMADD231PS Z1, Z0, Z18
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z17
-	VFNMADD231PS Z1, Z0, Z17
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z16
-	VFNMADD231PS Z1, Z0, Z16
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z1, Z0, Z2
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z15
-	VFNMADD231PS Z1, Z0, Z15
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z20
+	VFNMADD231PS.BCST (BX), Z0, Z20
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z19
+	VFNMADD231PS.BCST (BX), Z0, Z19
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST 4(BX), Z0, Z18
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
 
 short2ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z1, Z0, Z4
-	VFMSUB231PS  Z3, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 12(DX), Z5
-	VFMSUB231PS  Z5, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z1, Z0, Z6
-	VFMSUB231PS  Z5, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VADDPS       Z17, Z18, Z0
-	VADDPS       Z15, Z16, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2loop
-	VPANDD       Z30, Z18, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z5
-	VADDPS       Z5, Z0, Z0
-	VPSUBD       Z5, Z0, Z0
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x1c, Z18, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z17, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z17, Z5
-	VPTERNLOGD   $0xf8, Z25, Z5, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z16, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z16, Z5
-	VPTERNLOGD   $0xf8, Z25, Z5, Z1
-	VPANDD       Z30, Z15, Z5
-	VPMINUD      Z31, Z5, Z5
-	VPANDD       Z28, Z5, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z5, Z5
-	VPSUBD       Z8, Z5, Z5
-	VPSRLD       $0x16, Z7, Z7
-	VPADDD       Z7, Z5, Z5
-	VPSUBD       Z26, Z5, Z5
-	VPSRLD       $0x1c, Z15, Z7
-	VPTERNLOGD   $0xf8, Z25, Z7, Z5
-	VPACKSSDW    Z5, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VPMADDUBSW   Z23, Z0, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVAPS      Z2, Z18
-	VMOVAPS      Z4, Z17
-	VMOVAPS      Z3, Z16
-	VMOVAPS      Z6, Z15
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+4
-	JGE          short2ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z2
+	VFMSUB231PS.BCST  8(DX), Z2, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z3
+	VFMSUB231PS.BCST  12(DX), Z3, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z19, Z20, Z0
+	VADDPS            Z17, Z18, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2loop
+	VPANDD            Z30, Z20, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x1c, Z20, Z5
+	VPTERNLOGD        $0xf8, Z25, Z5, Z0
+	VPANDD            Z30, Z19, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x16, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x1c, Z19, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPACKSSDW         Z5, Z0, Z0
+	VPANDD            Z30, Z18, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x16, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x1c, Z18, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPANDD            Z30, Z17, Z6
+	VPMINUD           Z31, Z6, Z6
+	VPANDD            Z28, Z6, Z7
+	VPMAXUD           Z29, Z7, Z7
+	VPADDD            Z27, Z7, Z8
+	VADDPS            Z8, Z6, Z6
+	VPSUBD            Z8, Z6, Z6
+	VPSRLD            $0x16, Z7, Z7
+	VPADDD            Z7, Z6, Z6
+	VPSUBD            Z26, Z6, Z6
+	VPSRLD            $0x1c, Z17, Z7
+	VPTERNLOGD        $0xf8, Z25, Z7, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPACKUSWB         Z5, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VPMADDUBSW        Z23, Z0, Z5
+	VPMOVWB           Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VMOVAPS           Z1, Z20
+	VMOVAPS           Z2, Z19
+	VMOVAPS           Z3, Z18
+	VMOVAPS           Z4, Z17
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
 
 short2loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z20, Z0, Z1
-	VFMSUB231PS  Z22, Z1, Z0
-	VFNMADD231PS Z20, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z20, Z0, Z2
-	VFMSUB231PS  Z22, Z2, Z0
-	VFNMADD231PS Z20, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z19, Z0, Z3
-	VFMSUB231PS  Z21, Z3, Z0
-	VFNMADD231PS Z19, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z19, Z0, Z4
-	VFMSUB231PS  Z21, Z4, Z0
-	VFNMADD231PS Z19, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VPMADDUBSW   Z23, Z0, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VBROADCASTSS      (DX), Z22
+	VBROADCASTSS      4(DX), Z21
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x1c, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x1c, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x16, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x1c, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VPMADDUBSW        Z23, Z0, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (DI)
 
 short2back:
 	ADDQ $+8, DX
@@ -5879,226 +5761,206 @@ short2end:
 	RET
 
 short4:
-	CMPQ         R9, $+4
-	JLT          short4end
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          short4stream
-	CMPQ         R9, $+16
-	JLT          short4loop
-	VCVTPH2PS    (SI), Z0
-	VBROADCASTSS (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z14
-	VFNMADD231PS Z1, Z0, Z14
-	VCVTPH2PS    32(SI), Z0
-	VBROADCASTSS 4(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 4(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z13
-	VFNMADD231PS Z1, Z0, Z13
-	VCVTPH2PS    64(SI), Z0
-	VBROADCASTSS 8(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 8(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z12
-	VFNMADD231PS Z1, Z0, Z12
-	VCVTPH2PS    96(SI), Z0
-	VBROADCASTSS 12(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 12(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VMOVAPS      Z2, Z11
-	VFNMADD231PS Z1, Z0, Z11
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VMOVAPS           Z1, Z18
+	VFNMADD231PS.BCST (BX), Z0, Z18
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z1
+	VFMSUB231PS.BCST  4(DX), Z1, Z0
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(BX), Z0, Z17
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z1
+	VFMSUB231PS.BCST  8(DX), Z1, Z0
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 8(BX), Z0, Z16
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z1
+	VFMSUB231PS.BCST  12(DX), Z1, Z0
+	VMOVAPS           Z1, Z15
+	VFNMADD231PS.BCST 12(BX), Z0, Z15
 
 short4ahead:
-	VCVTPH2PS    128(SI), Z0
-	VBROADCASTSS 16(BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VBROADCASTSS 16(DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    160(SI), Z0
-	VBROADCASTSS 20(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VBROADCASTSS 20(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    192(SI), Z0
-	VBROADCASTSS 24(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VBROADCASTSS 24(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    224(SI), Z0
-	VBROADCASTSS 28(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VBROADCASTSS 28(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VADDPS       Z13, Z14, Z0
-	VADDPS       Z11, Z12, Z1
-	VADDPS       Z1, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4loop
-	VPANDD       Z30, Z14, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z1
-	VPMAXUD      Z29, Z1, Z1
-	VPADDD       Z27, Z1, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x16, Z1, Z1
-	VPADDD       Z1, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x1c, Z14, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z13, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z13, Z6
-	VPTERNLOGD   $0xf8, Z25, Z6, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z12, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z6
-	VPMAXUD      Z29, Z6, Z6
-	VPADDD       Z27, Z6, Z7
-	VADDPS       Z7, Z1, Z1
-	VPSUBD       Z7, Z1, Z1
-	VPSRLD       $0x16, Z6, Z6
-	VPADDD       Z6, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z12, Z6
-	VPTERNLOGD   $0xf8, Z25, Z6, Z1
-	VPANDD       Z30, Z11, Z6
-	VPMINUD      Z31, Z6, Z6
-	VPANDD       Z28, Z6, Z7
-	VPMAXUD      Z29, Z7, Z7
-	VPADDD       Z27, Z7, Z8
-	VADDPS       Z8, Z6, Z6
-	VPSUBD       Z8, Z6, Z6
-	VPSRLD       $0x16, Z7, Z7
-	VPADDD       Z7, Z6, Z6
-	VPSUBD       Z26, Z6, Z6
-	VPSRLD       $0x1c, Z11, Z7
-	VPTERNLOGD   $0xf8, Z25, Z7, Z6
-	VPACKSSDW    Z6, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VPMADDUBSW   Z23, Z0, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVAPS      Z2, Z14
-	VMOVAPS      Z3, Z13
-	VMOVAPS      Z4, Z12
-	VMOVAPS      Z5, Z11
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+8
-	JGE          short4ahead
+	VCVTPH2PS         128(SI), Z0
+	VMULPS.BCST       16(BX), Z0, Z1
+	VFMSUB231PS.BCST  16(DX), Z1, Z0
+	VFNMADD231PS.BCST 16(BX), Z0, Z1
+	VCVTPH2PS         160(SI), Z0
+	VMULPS.BCST       20(BX), Z0, Z2
+	VFMSUB231PS.BCST  20(DX), Z2, Z0
+	VFNMADD231PS.BCST 20(BX), Z0, Z2
+	VCVTPH2PS         192(SI), Z0
+	VMULPS.BCST       24(BX), Z0, Z3
+	VFMSUB231PS.BCST  24(DX), Z3, Z0
+	VFNMADD231PS.BCST 24(BX), Z0, Z3
+	VCVTPH2PS         224(SI), Z0
+	VMULPS.BCST       28(BX), Z0, Z4
+	VFMSUB231PS.BCST  28(DX), Z4, Z0
+	VFNMADD231PS.BCST 28(BX), Z0, Z4
+	VADDPS            Z17, Z18, Z0
+	VADDPS            Z15, Z16, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4loop
+	VPANDD            Z30, Z18, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x1c, Z18, Z5
+	VPTERNLOGD        $0xf8, Z25, Z5, Z0
+	VPANDD            Z30, Z17, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x16, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x1c, Z17, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPACKSSDW         Z5, Z0, Z0
+	VPANDD            Z30, Z16, Z5
+	VPMINUD           Z31, Z5, Z5
+	VPANDD            Z28, Z5, Z6
+	VPMAXUD           Z29, Z6, Z6
+	VPADDD            Z27, Z6, Z7
+	VADDPS            Z7, Z5, Z5
+	VPSUBD            Z7, Z5, Z5
+	VPSRLD            $0x16, Z6, Z6
+	VPADDD            Z6, Z5, Z5
+	VPSUBD            Z26, Z5, Z5
+	VPSRLD            $0x1c, Z16, Z6
+	VPTERNLOGD        $0xf8, Z25, Z6, Z5
+	VPANDD            Z30, Z15, Z6
+	VPMINUD           Z31, Z6, Z6
+	VPANDD            Z28, Z6, Z7
+	VPMAXUD           Z29, Z7, Z7
+	VPADDD            Z27, Z7, Z8
+	VADDPS            Z8, Z6, Z6
+	VPSUBD            Z8, Z6, Z6
+	VPSRLD            $0x16, Z7, Z7
+	VPADDD            Z7, Z6, Z6
+	VPSUBD            Z26, Z6, Z6
+	VPSRLD            $0x1c, Z15, Z7
+	VPTERNLOGD        $0xf8, Z25, Z7, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPACKUSWB         Z5, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VPMADDUBSW        Z23, Z0, Z5
+	VPMOVWB           Z5, Y5
+	VMOVUPS           Y5, (DI)
+	VMOVAPS           Z1, Z18
+	VMOVAPS           Z2, Z17
+	VMOVAPS           Z3, Z16
+	VMOVAPS           Z4, Z15
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
 
 short4loop:
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS 8(DX), Z20
-	VBROADCASTSS 12(DX), Z19
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z15
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z18, Z0, Z1
-	VFMSUB231PS  Z22, Z1, Z0
-	VFNMADD231PS Z18, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z17, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VFNMADD231PS Z17, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z16, Z0, Z3
-	VFMSUB231PS  Z20, Z3, Z0
-	VFNMADD231PS Z16, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z15, Z0, Z4
-	VFMSUB231PS  Z19, Z4, Z0
-	VFNMADD231PS Z15, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VPMADDUBSW   Z23, Z0, Z1
-	VPMOVWB      Z1, Y1
-	VMOVUPS      Y1, (DI)
+	VBROADCASTSS      (DX), Z22
+	VBROADCASTSS      4(DX), Z21
+	VBROADCASTSS      8(DX), Z20
+	VBROADCASTSS      12(DX), Z19
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x1c, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x1c, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x16, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x1c, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VPMADDUBSW        Z23, Z0, Z1
+	VPMOVWB           Z1, Y1
+	VMOVUPS           Y1, (DI)
 
 short4back:
 	ADDQ $+16, DX
@@ -6608,97 +6470,95 @@ grouptailrarenarrow:
 	JMP        grouptailback
 
 short2stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS (BX), Z20
-	VBROADCASTSS 4(BX), Z19
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z20, Z0, Z1
-	VFMSUB231PS  Z22, Z1, Z0
-	VFNMADD231PS Z20, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z20, Z0, Z2
-	VFMSUB231PS  Z22, Z2, Z0
-	VFNMADD231PS Z20, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z19, Z0, Z3
-	VFMSUB231PS  Z21, Z3, Z0
-	VFNMADD231PS Z19, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z19, Z0, Z4
-	VFMSUB231PS  Z21, Z4, Z0
-	VFNMADD231PS Z19, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short2rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VPMADDUBSW   Z23, Z0, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z22
+	VBROADCASTSS      4(DX), Z21
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       (BX), Z0, Z2
+	VFMSUB231PS.BCST  (DX), Z2, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z3
+	VFMSUB231PS.BCST  4(DX), Z3, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z4
+	VFMSUB231PS.BCST  4(DX), Z4, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short2rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x1c, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x1c, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x16, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x1c, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VPMADDUBSW        Z23, Z0, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	ADDQ              $+8, DX
+	ADDQ              $+8, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
 
 short2rare:
 	VCVTPH2PS  (SI), Z0
@@ -6779,101 +6639,97 @@ short2rare:
 	JMP        short2back
 
 short4stream:
-	PREFETCHT0   (SI)(CX*1)
-	PREFETCHT0   64(SI)(CX*1)
-	VBROADCASTSS (DX), Z22
-	VBROADCASTSS 4(DX), Z21
-	VBROADCASTSS 8(DX), Z20
-	VBROADCASTSS 12(DX), Z19
-	VBROADCASTSS (BX), Z18
-	VBROADCASTSS 4(BX), Z17
-	VBROADCASTSS 8(BX), Z16
-	VBROADCASTSS 12(BX), Z15
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z18, Z0, Z1
-	VFMSUB231PS  Z22, Z1, Z0
-	VFNMADD231PS Z18, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z17, Z0, Z2
-	VFMSUB231PS  Z21, Z2, Z0
-	VFNMADD231PS Z17, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z16, Z0, Z3
-	VFMSUB231PS  Z20, Z3, Z0
-	VFNMADD231PS Z16, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z15, Z0, Z4
-	VFMSUB231PS  Z19, Z4, Z0
-	VFNMADD231PS Z15, Z0, Z4
-	VADDPS       Z2, Z1, Z0
-	VADDPS       Z4, Z3, Z5
-	VADDPS       Z5, Z0, Z0
-	VCMPPS       $0x03, Z0, Z0, K1
-	KORTESTD     K1, K1
-	JNE          short4rare
-	VPANDD       Z30, Z1, Z0
-	VPMINUD      Z31, Z0, Z0
-	VPANDD       Z28, Z0, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z0, Z0
-	VPSUBD       Z6, Z0, Z0
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z0, Z0
-	VPSUBD       Z26, Z0, Z0
-	VPSRLD       $0x1c, Z1, Z1
-	VPTERNLOGD   $0xf8, Z25, Z1, Z0
-	VPANDD       Z30, Z2, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z5
-	VPMAXUD      Z29, Z5, Z5
-	VPADDD       Z27, Z5, Z6
-	VADDPS       Z6, Z1, Z1
-	VPSUBD       Z6, Z1, Z1
-	VPSRLD       $0x16, Z5, Z5
-	VPADDD       Z5, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z2, Z2
-	VPTERNLOGD   $0xf8, Z25, Z2, Z1
-	VPACKSSDW    Z1, Z0, Z0
-	VPANDD       Z30, Z3, Z1
-	VPMINUD      Z31, Z1, Z1
-	VPANDD       Z28, Z1, Z2
-	VPMAXUD      Z29, Z2, Z2
-	VPADDD       Z27, Z2, Z5
-	VADDPS       Z5, Z1, Z1
-	VPSUBD       Z5, Z1, Z1
-	VPSRLD       $0x16, Z2, Z2
-	VPADDD       Z2, Z1, Z1
-	VPSUBD       Z26, Z1, Z1
-	VPSRLD       $0x1c, Z3, Z3
-	VPTERNLOGD   $0xf8, Z25, Z3, Z1
-	VPANDD       Z30, Z4, Z2
-	VPMINUD      Z31, Z2, Z2
-	VPANDD       Z28, Z2, Z3
-	VPMAXUD      Z29, Z3, Z3
-	VPADDD       Z27, Z3, Z5
-	VADDPS       Z5, Z2, Z2
-	VPSUBD       Z5, Z2, Z2
-	VPSRLD       $0x16, Z3, Z3
-	VPADDD       Z3, Z2, Z2
-	VPSUBD       Z26, Z2, Z2
-	VPSRLD       $0x1c, Z4, Z4
-	VPTERNLOGD   $0xf8, Z25, Z4, Z2
-	VPACKSSDW    Z2, Z1, Z1
-	VPACKUSWB    Z1, Z0, Z0
-	VPERMD       Z0, Z24, Z0
-	VPMADDUBSW   Z23, Z0, Z1
-	VPMOVWB      Z1, Y1
-	VMOVNTPS     Y1, (DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHT0        (SI)(CX*1)
+	PREFETCHT0        64(SI)(CX*1)
+	VBROADCASTSS      (DX), Z22
+	VBROADCASTSS      4(DX), Z21
+	VBROADCASTSS      8(DX), Z20
+	VBROADCASTSS      12(DX), Z19
+	VCVTPH2PS         (SI), Z0
+	VMULPS.BCST       (BX), Z0, Z1
+	VFMSUB231PS.BCST  (DX), Z1, Z0
+	VFNMADD231PS.BCST (BX), Z0, Z1
+	VCVTPH2PS         32(SI), Z0
+	VMULPS.BCST       4(BX), Z0, Z2
+	VFMSUB231PS.BCST  4(DX), Z2, Z0
+	VFNMADD231PS.BCST 4(BX), Z0, Z2
+	VCVTPH2PS         64(SI), Z0
+	VMULPS.BCST       8(BX), Z0, Z3
+	VFMSUB231PS.BCST  8(DX), Z3, Z0
+	VFNMADD231PS.BCST 8(BX), Z0, Z3
+	VCVTPH2PS         96(SI), Z0
+	VMULPS.BCST       12(BX), Z0, Z4
+	VFMSUB231PS.BCST  12(DX), Z4, Z0
+	VFNMADD231PS.BCST 12(BX), Z0, Z4
+	VADDPS            Z2, Z1, Z0
+	VADDPS            Z4, Z3, Z5
+	VADDPS            Z5, Z0, Z0
+	VCMPPS            $0x03, Z0, Z0, K1
+	KORTESTD          K1, K1
+	JNE               short4rare
+	VPANDD            Z30, Z1, Z0
+	VPMINUD           Z31, Z0, Z0
+	VPANDD            Z28, Z0, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z0, Z0
+	VPSUBD            Z6, Z0, Z0
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z0, Z0
+	VPSUBD            Z26, Z0, Z0
+	VPSRLD            $0x1c, Z1, Z1
+	VPTERNLOGD        $0xf8, Z25, Z1, Z0
+	VPANDD            Z30, Z2, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z5
+	VPMAXUD           Z29, Z5, Z5
+	VPADDD            Z27, Z5, Z6
+	VADDPS            Z6, Z1, Z1
+	VPSUBD            Z6, Z1, Z1
+	VPSRLD            $0x16, Z5, Z5
+	VPADDD            Z5, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x1c, Z2, Z2
+	VPTERNLOGD        $0xf8, Z25, Z2, Z1
+	VPACKSSDW         Z1, Z0, Z0
+	VPANDD            Z30, Z3, Z1
+	VPMINUD           Z31, Z1, Z1
+	VPANDD            Z28, Z1, Z2
+	VPMAXUD           Z29, Z2, Z2
+	VPADDD            Z27, Z2, Z5
+	VADDPS            Z5, Z1, Z1
+	VPSUBD            Z5, Z1, Z1
+	VPSRLD            $0x16, Z2, Z2
+	VPADDD            Z2, Z1, Z1
+	VPSUBD            Z26, Z1, Z1
+	VPSRLD            $0x1c, Z3, Z3
+	VPTERNLOGD        $0xf8, Z25, Z3, Z1
+	VPANDD            Z30, Z4, Z2
+	VPMINUD           Z31, Z2, Z2
+	VPANDD            Z28, Z2, Z3
+	VPMAXUD           Z29, Z3, Z3
+	VPADDD            Z27, Z3, Z5
+	VADDPS            Z5, Z2, Z2
+	VPSUBD            Z5, Z2, Z2
+	VPSRLD            $0x16, Z3, Z3
+	VPADDD            Z3, Z2, Z2
+	VPSUBD            Z26, Z2, Z2
+	VPSRLD            $0x1c, Z4, Z4
+	VPTERNLOGD        $0xf8, Z25, Z4, Z2
+	VPACKSSDW         Z2, Z1, Z1
+	VPACKUSWB         Z1, Z0, Z0
+	VPERMD            Z0, Z24, Z0
+	VPMADDUBSW        Z23, Z0, Z1
+	VPMOVWB           Z1, Y1
+	VMOVNTPS          Y1, (DI)
+	ADDQ              $+16, DX
+	ADDQ              $+16, BX
+	ADDQ              $+32, DI
+	ADDQ              $+128, SI
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
 
 short4rare:
 	VCVTPH2PS  (SI), Z0
