@@ -61,7 +61,7 @@ func TestNames(t *testing.T) {
 		"quantize/int4packed", "dequantize/int4packed", "quantize/e2m1packed", "dequantize/e2m1packed",
 		"minmax", "backward/bytemask", "backward/bitmask", "encode/f16", "decode/f16", "encode/bf16", "decode/bf16", "encode/e4m3", "decode/e4m3",
 		"encode/e5m2", "decode/e5m2", "encode/e2m1", "decode/e2m1", "encode/e8m0", "decode/e8m0",
-		"dynamic/int8/block32", "dynamic/int4packed/block32", "dynamic/mxfp8/block32", "dynamic/mxfp4/block32",
+		"dynamic/int8/block32", "dynamic/uint8asym/block32", "dynamic/int4packed/block32", "dynamic/uint4packed/block32", "dynamic/mxfp8/block32", "dynamic/mxfp4/block32",
 	} {
 		assert.Contains(t, table, name)
 	}

@@ -10,11 +10,12 @@
 //	minmax                          the least and the greatest element
 //	backward/bytemask, /bitmask     the straight-through gradient
 //	encode/TYPE, decode/TYPE        plain conversions from and to float32
-//	dynamic/FORMAT/block32          observe and quantize: the scales are computed, as package quant does it
+//	dynamic/FORMAT/blockN           observe and quantize: the scales are computed
 //
 // FORMAT is int8, int4, e4m3, e5m2 or e2m1 with a byte for each code; int4packed and e2m1packed have half a byte, mxfp8 is e4m3 and mxfp4 is
-// e2m1packed with powers of two as scales. All but the last three kinds have one group, unless a suffix follows: /blockN is groups of N
-// adjacent elements, /lanes a matrix of up to 1024 columns with a group for each. Tensors are float32, unless /f16 or /bf16 follows after that.
+// e2m1packed with powers of two as scales, uint8asym is uint8 with zero points; dynamic's int4packed and uint4packed are package quant's. All
+// but the last three kinds have one group, unless a suffix follows: /blockN is groups of N adjacent elements, /lanes a matrix of up to 1024
+// columns with a group for each. Tensors are float32, unless /f16 or /bf16 follows after that.
 //
 // # What is measured
 //

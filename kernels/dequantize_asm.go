@@ -10,7 +10,8 @@ import (
 func dequantizeIntAsm[T Float, C Code](impl isa, dst []T, src []C, g Grid, p Int) {
 	code, elem := codeOf[C](), elemOf[T]()
 	to := streamingTo(impl, len(dst), 8, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask)
-	for s := (spans{g: g, n: g.Groups, most: mostElements, to: to}); s.advance(); {
+	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
+	for s.advance() {
 		y, q, scale := unsafe.Pointer(&dst[s.off]), unsafe.Pointer(&src[s.off]), &p.Scale[s.first]
 		switch {
 		case p.Minval != nil:
@@ -34,7 +35,8 @@ func dequantizeFpAsm[T Float](impl isa, dst []T, src []byte, g Grid, p Fp) {
 		code = asm.E2M1
 	}
 	to := streamingTo(impl, len(dst), p.Format.bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / p.Format.bits())
-	for s := (spans{g: g, n: g.Groups, most: mostElements, to: to}); s.advance(); {
+	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
+	for s.advance() {
 		asm.DequantizeFp(impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)
 	}
 }

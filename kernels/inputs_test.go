@@ -19,7 +19,12 @@ var stride = flag.Uint64("stride", 0, "of all float32 inputs try one in so many 
 // alone reports whether an element of the kernel's result depends on one
 // element of the input and the parameters of one group.
 func (k *kernel) alone() bool {
-	return !strings.HasPrefix(k.name, "MinMax") && !strings.HasPrefix(k.name, "Backward") && !strings.Contains(k.name, "ack")
+	for _, name := range []string{"MinMax", "Choose", "Observe", "Dynamic", "Backward"} {
+		if strings.HasPrefix(k.name, name) {
+			return false
+		}
+	}
+	return !strings.Contains(k.name, "ack")
 }
 
 // loop reports whether the kernel has no assembly: a loop over a function that

@@ -25,8 +25,9 @@ func All() []*ir.Kernel {
 	}
 	for _, t := range tensors {
 		ks = append(ks, minmax(t)...)
+		ks = append(ks, params(t)...)
 	}
-	return append(ks, merge(), prepare())
+	return append(ks, powerOfTwo(), merge(), prepare())
 }
 
 // Kinds of variants.

@@ -462,7 +462,7 @@ func (s *Seg) nodes(slots, slot int, accs map[*ir.Node][]V) {
 	levels := s.p.k.Levels(s.lanes)
 	for _, n := range s.p.k.Nodes {
 		switch {
-		case n.Op == ir.OpFoldMin || n.Op == ir.OpFoldMax || n.Op == ir.OpFoldNaN:
+		case n.Op.Fold():
 			if slots == 4 {
 				var xs []V
 				for j := 0; j <= slot; j++ {
@@ -592,8 +592,7 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 			}
 		}
 		for _, n := range p.k.Nodes {
-			switch n.Op {
-			case ir.OpFoldMin, ir.OpFoldMax, ir.OpFoldNaN:
+			if n.Op.Fold() {
 				accs[n] = p.m.FoldInit(sh.group, n)
 			}
 		}
@@ -633,8 +632,7 @@ func (p *planner) shape(pr *program, share int, lanes bool) *shape {
 	}
 	sh.after = p.seg(sh.group, lanes, share)
 	for _, n := range p.k.Nodes {
-		switch n.Op {
-		case ir.OpFoldMin, ir.OpFoldMax, ir.OpFoldNaN:
+		if n.Op.Fold() {
 			sh.after.vals[[2]int{n.ID, 0}] = p.m.FoldFinish(sh.after, n, accs[n])
 		}
 	}
@@ -741,11 +739,11 @@ func (p *planner) tree(pr *program, registers int) *shape {
 	s := p.seg(pr.call, false, 1)
 	var folds, nans []*ir.Node
 	for _, n := range p.k.Nodes {
-		switch n.Op {
-		case ir.OpFoldMin, ir.OpFoldMax:
-			folds = append(folds, n)
-		case ir.OpFoldNaN:
+		switch {
+		case n.Op == ir.OpFoldNaN:
 			nans = append(nans, n)
+		case n.Op.Fold():
+			folds = append(folds, n)
 		}
 	}
 	accs := map[*ir.Node][]V{}
@@ -795,15 +793,22 @@ func (p *planner) tree(pr *program, registers int) *shape {
 	return sh
 }
 
-// element loads register i of a group's run for a tree.
+// element computes register i of a group's run for a tree.
 func (s *Seg) element(n *ir.Node, i int) V {
-	if n.Op != ir.OpLoad {
-		panic("plan: a tree folds what is loaded")
+	if n.Op == ir.OpAs {
+		return s.element(n.Args[0], i)
 	}
-	at := Addr{Reg: s.p.ptr[n.Name], Disp: i * s.p.m.Width() * n.Mem.Bits() / 8}
+	var at Addr
+	if n.Op == ir.OpLoad {
+		at = Addr{Reg: s.p.ptr[n.Name], Disp: i * s.p.m.Width() * n.Mem.Bits() / 8}
+	}
 	var args [][]V
-	for _, a := range s.p.extras[n.ID] {
-		args = append(args, []V{s.demand(a, 0)})
+	for _, a := range s.p.operands(n) {
+		if s.p.k.Levels(false)[a.ID] == ir.PerElement {
+			args = append(args, []V{s.element(a, i)})
+		} else {
+			args = append(args, []V{s.demand(a, 0)})
+		}
 	}
 	return s.p.m.Lower(s, n, 0, args, at)
 }
@@ -813,6 +818,9 @@ func (s *Seg) Results() int { return s.share }
 
 // scalar computes what follows a fold; only lane 0 counts.
 func (s *Seg) scalar(n *ir.Node) V {
+	if n.Op == ir.OpAs {
+		return s.scalar(n.Args[0])
+	}
 	if v, ok := s.vals[[2]int{n.ID, 0}]; ok {
 		return v
 	}

@@ -39,6 +39,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return m.storeExtras(n)
 	case ir.OpFoldMin:
 		return []*ir.Node{ir.Of(n).Const(float32(math.Inf(1)))}
+	case ir.OpFoldHigh, ir.OpFoldLow:
+		return []*ir.Node{ir.Of(n).Const(0)}
 	case ir.OpFoldMax:
 		return []*ir.Node{ir.Of(n).Const(float32(math.Inf(-1)))}
 	}

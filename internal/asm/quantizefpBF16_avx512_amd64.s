@@ -1815,6 +1815,1655 @@ lanetailrarenarrow:
 	VMOVDQU8  Z1, K7, (DI)
 	JMP       lanetailback
 
+// func QuantizeFpPowerOfTwoE4M3BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3c800000, Z28 0x7f800000, Z27 0xa000000, Z26 0x3c8, Z25 0x80, Z24 table
+	// per group: Z23 recip
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+4(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	VBROADCASTSS constantsAVX512<>+12(SB), Z27
+	VBROADCASTSS constantsAVX512<>+16(SB), Z26
+	VBROADCASTSS constantsAVX512<>+20(SB), Z25
+	VMOVUPS      constantsAVX512<>+24(SB), Z24
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z23
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         BX, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z22
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z21
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z20
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z19
+
+groupahead:
+	VPMOVZXWD  128(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z23, Z0, Z0
+	VPMOVZXWD  160(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VPMOVZXWD  192(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VPMOVZXWD  224(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     Z21, Z22, Z4
+	VADDPS     Z19, Z20, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouploop
+	VPANDD     Z30, Z22, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z22, Z5
+	VPTERNLOGD $0xf8, Z25, Z5, Z4
+	VPANDD     Z30, Z21, Z5
+	VPMINUD    Z31, Z5, Z5
+	VPANDD     Z28, Z5, Z6
+	VPMAXUD    Z29, Z6, Z6
+	VPADDD     Z27, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x14, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z26, Z5, Z5
+	VPSRLD     $0x18, Z21, Z6
+	VPTERNLOGD $0xf8, Z25, Z6, Z5
+	VPACKSSDW  Z5, Z4, Z4
+	VPANDD     Z30, Z20, Z5
+	VPMINUD    Z31, Z5, Z5
+	VPANDD     Z28, Z5, Z6
+	VPMAXUD    Z29, Z6, Z6
+	VPADDD     Z27, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x14, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z26, Z5, Z5
+	VPSRLD     $0x18, Z20, Z6
+	VPTERNLOGD $0xf8, Z25, Z6, Z5
+	VPANDD     Z30, Z19, Z6
+	VPMINUD    Z31, Z6, Z6
+	VPANDD     Z28, Z6, Z7
+	VPMAXUD    Z29, Z7, Z7
+	VPADDD     Z27, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x14, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z26, Z6, Z6
+	VPSRLD     $0x18, Z19, Z7
+	VPTERNLOGD $0xf8, Z25, Z7, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPACKUSWB  Z5, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVAPS    Z0, Z22
+	VMOVAPS    Z1, Z21
+	VMOVAPS    Z2, Z20
+	VMOVAPS    Z3, Z19
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        groupahead
+
+grouploop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z23, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouprare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVUPS    Z4, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z23, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z23, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS      Z23, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z23, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         grouptailrare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z2, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z3, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z2
+
+grouptailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z24, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+grouptailback:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z23
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z22
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z21
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z20
+
+short2ahead:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z22, Z23, Z4
+	VADDPS      Z20, Z21, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2loop
+	VPANDD      Z30, Z23, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z23, Z5
+	VPTERNLOGD  $0xf8, Z25, Z5, Z4
+	VPANDD      Z30, Z22, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x14, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x18, Z22, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPACKSSDW   Z5, Z4, Z4
+	VPANDD      Z30, Z21, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x14, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x18, Z21, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPANDD      Z30, Z20, Z6
+	VPMINUD     Z31, Z6, Z6
+	VPANDD      Z28, Z6, Z7
+	VPMAXUD     Z29, Z7, Z7
+	VPADDD      Z27, Z7, Z8
+	VADDPS      Z8, Z6, Z6
+	VPSUBD      Z8, Z6, Z6
+	VPSRLD      $0x14, Z7, Z7
+	VPADDD      Z7, Z6, Z6
+	VPSUBD      Z26, Z6, Z6
+	VPSRLD      $0x18, Z20, Z7
+	VPTERNLOGD  $0xf8, Z25, Z7, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z23
+	VMOVAPS     Z1, Z22
+	VMOVAPS     Z2, Z21
+	VMOVAPS     Z3, Z20
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVUPS     Z4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z23
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z22
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z21
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z20
+
+short4ahead:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VADDPS      Z22, Z23, Z4
+	VADDPS      Z20, Z21, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4loop
+	VPANDD      Z30, Z23, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z23, Z5
+	VPTERNLOGD  $0xf8, Z25, Z5, Z4
+	VPANDD      Z30, Z22, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x14, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x18, Z22, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPACKSSDW   Z5, Z4, Z4
+	VPANDD      Z30, Z21, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x14, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x18, Z21, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPANDD      Z30, Z20, Z6
+	VPMINUD     Z31, Z6, Z6
+	VPANDD      Z28, Z6, Z7
+	VPMAXUD     Z29, Z7, Z7
+	VPADDD      Z27, Z7, Z8
+	VADDPS      Z8, Z6, Z6
+	VPSUBD      Z8, Z6, Z6
+	VPSRLD      $0x14, Z7, Z7
+	VPADDD      Z7, Z6, Z6
+	VPSUBD      Z26, Z6, Z6
+	VPSRLD      $0x18, Z20, Z7
+	VPTERNLOGD  $0xf8, Z25, Z7, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z23
+	VMOVAPS     Z1, Z22
+	VMOVAPS     Z2, Z21
+	VMOVAPS     Z3, Z20
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVUPS     Z4, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMOVUPS    128(DX), Z3
+	VMULPS     Z3, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMOVUPS    192(DX), Z4
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         lanetailrare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z2, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z3, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z24, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z23, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouprare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x14, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x14, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x14, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z25, Z6, Z5
+
+grouptailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z24, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x14, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x14, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x14, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  8(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  12(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      192(DX), Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x14, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    64(DX), K6, Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x14, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x14, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    192(DX), K6, Z5
+	VMULPS       Z5, Z2, Z2
+	VPANDD       Z30, Z2, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x14, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z25, Z6, Z5
+
+lanetailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z24, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
 // func QuantizeFpE5M2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·QuantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-64
@@ -3617,6 +5266,1655 @@ lanetailrare:
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z25, Z0, Z5
+
+lanetailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z24, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizeFpPowerOfTwoE5M2BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x38800000, Z28 0x7f800000, Z27 0xa800000, Z26 0x1c4, Z25 0x80, Z24 table
+	// per group: Z23 recip
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+92(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	VBROADCASTSS constantsAVX512<>+96(SB), Z27
+	VBROADCASTSS constantsAVX512<>+100(SB), Z26
+	VBROADCASTSS constantsAVX512<>+20(SB), Z25
+	VMOVUPS      constantsAVX512<>+24(SB), Z24
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z23
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         BX, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z22
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z21
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z20
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z19
+
+groupahead:
+	VPMOVZXWD  128(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z23, Z0, Z0
+	VPMOVZXWD  160(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VPMOVZXWD  192(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VPMOVZXWD  224(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     Z21, Z22, Z4
+	VADDPS     Z19, Z20, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouploop
+	VPANDD     Z30, Z22, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z22, Z5
+	VPTERNLOGD $0xf8, Z25, Z5, Z4
+	VPANDD     Z30, Z21, Z5
+	VPMINUD    Z31, Z5, Z5
+	VPANDD     Z28, Z5, Z6
+	VPMAXUD    Z29, Z6, Z6
+	VPADDD     Z27, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x15, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z26, Z5, Z5
+	VPSRLD     $0x18, Z21, Z6
+	VPTERNLOGD $0xf8, Z25, Z6, Z5
+	VPACKSSDW  Z5, Z4, Z4
+	VPANDD     Z30, Z20, Z5
+	VPMINUD    Z31, Z5, Z5
+	VPANDD     Z28, Z5, Z6
+	VPMAXUD    Z29, Z6, Z6
+	VPADDD     Z27, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x15, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z26, Z5, Z5
+	VPSRLD     $0x18, Z20, Z6
+	VPTERNLOGD $0xf8, Z25, Z6, Z5
+	VPANDD     Z30, Z19, Z6
+	VPMINUD    Z31, Z6, Z6
+	VPANDD     Z28, Z6, Z7
+	VPMAXUD    Z29, Z7, Z7
+	VPADDD     Z27, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x15, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z26, Z6, Z6
+	VPSRLD     $0x18, Z19, Z7
+	VPTERNLOGD $0xf8, Z25, Z7, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPACKUSWB  Z5, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVAPS    Z0, Z22
+	VMOVAPS    Z1, Z21
+	VMOVAPS    Z2, Z20
+	VMOVAPS    Z3, Z19
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        groupahead
+
+grouploop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z23, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouprare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVUPS    Z4, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z23, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z23, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS      Z23, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z23, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         grouptailrare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z2, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z3, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z2
+
+grouptailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z24, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+grouptailback:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z23
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z22
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z21
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z20
+
+short2ahead:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z22, Z23, Z4
+	VADDPS      Z20, Z21, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2loop
+	VPANDD      Z30, Z23, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z23, Z5
+	VPTERNLOGD  $0xf8, Z25, Z5, Z4
+	VPANDD      Z30, Z22, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x15, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x18, Z22, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPACKSSDW   Z5, Z4, Z4
+	VPANDD      Z30, Z21, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x15, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x18, Z21, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPANDD      Z30, Z20, Z6
+	VPMINUD     Z31, Z6, Z6
+	VPANDD      Z28, Z6, Z7
+	VPMAXUD     Z29, Z7, Z7
+	VPADDD      Z27, Z7, Z8
+	VADDPS      Z8, Z6, Z6
+	VPSUBD      Z8, Z6, Z6
+	VPSRLD      $0x15, Z7, Z7
+	VPADDD      Z7, Z6, Z6
+	VPSUBD      Z26, Z6, Z6
+	VPSRLD      $0x18, Z20, Z7
+	VPTERNLOGD  $0xf8, Z25, Z7, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z23
+	VMOVAPS     Z1, Z22
+	VMOVAPS     Z2, Z21
+	VMOVAPS     Z3, Z20
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVUPS     Z4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z23
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z22
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z21
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z20
+
+short4ahead:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VADDPS      Z22, Z23, Z4
+	VADDPS      Z20, Z21, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4loop
+	VPANDD      Z30, Z23, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z23, Z5
+	VPTERNLOGD  $0xf8, Z25, Z5, Z4
+	VPANDD      Z30, Z22, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x15, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x18, Z22, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPACKSSDW   Z5, Z4, Z4
+	VPANDD      Z30, Z21, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x15, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x18, Z21, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPANDD      Z30, Z20, Z6
+	VPMINUD     Z31, Z6, Z6
+	VPANDD      Z28, Z6, Z7
+	VPMAXUD     Z29, Z7, Z7
+	VPADDD      Z27, Z7, Z8
+	VADDPS      Z8, Z6, Z6
+	VPSUBD      Z8, Z6, Z6
+	VPSRLD      $0x15, Z7, Z7
+	VPADDD      Z7, Z6, Z6
+	VPSUBD      Z26, Z6, Z6
+	VPSRLD      $0x18, Z20, Z7
+	VPTERNLOGD  $0xf8, Z25, Z7, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z23
+	VMOVAPS     Z1, Z22
+	VMOVAPS     Z2, Z21
+	VMOVAPS     Z3, Z20
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVUPS     Z4, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMOVUPS    128(DX), Z3
+	VMULPS     Z3, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMOVUPS    192(DX), Z4
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         lanetailrare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z2, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z3, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z24, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z23, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouprare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x15, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x15, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x15, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z23, Z2, Z2
+	VPANDD       Z30, Z2, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z25, Z6, Z5
+
+grouptailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z24, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x15, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x15, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x15, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  8(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  12(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      192(DX), Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z24, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z28, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z27, Z2, Z3
+	VADDPS       Z3, Z1, Z1
+	VPSUBD       Z3, Z1, Z1
+	VPSRLD       $0x15, Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z25, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    64(DX), K6, Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z28, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z27, Z4, Z5
+	VADDPS       Z5, Z3, Z3
+	VPSUBD       Z5, Z3, Z3
+	VPSRLD       $0x15, Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z25, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z28, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z27, Z5, Z6
+	VADDPS       Z6, Z4, Z4
+	VPSUBD       Z6, Z4, Z4
+	VPSRLD       $0x15, Z5, Z5
+	VPADDD       Z5, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z25, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    192(DX), K6, Z5
+	VMULPS       Z5, Z2, Z2
+	VPANDD       Z30, Z2, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z28, Z5, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z27, Z6, Z7
+	VADDPS       Z7, Z5, Z5
+	VPSUBD       Z7, Z5, Z5
+	VPSRLD       $0x15, Z6, Z6
+	VPADDD       Z6, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z25, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
@@ -5429,6 +8727,1656 @@ lanetailrare:
 	VBLENDMPS    Z5, Z2, K1, Z5
 	VPSRLD       $0x18, Z0, Z0
 	VPTERNLOGD   $0xf8, Z24, Z0, Z5
+
+lanetailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z23, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1BF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0xb000000, Z27 0x7f800000, Z26 0x3c0, Z25 0x0, Z24 0x80, Z23 table
+	// per group: Z22 recip
+	// vector registers in use at once: 22
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+104(SB), Z29
+	VBROADCASTSS constantsAVX512<>+108(SB), Z28
+	VBROADCASTSS constantsAVX512<>+8(SB), Z27
+	VBROADCASTSS constantsAVX512<>+112(SB), Z26
+	VPXORD       Z25, Z25, Z25
+	VBROADCASTSS constantsAVX512<>+20(SB), Z24
+	VMOVUPS      constantsAVX512<>+24(SB), Z23
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z22
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         BX, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z21
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z20
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z19
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z18
+
+groupahead:
+	VPMOVZXWD  128(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPMOVZXWD  160(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VPMOVZXWD  192(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VPMOVZXWD  224(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VADDPS     Z20, Z21, Z4
+	VADDPS     Z18, Z19, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouploop
+	VPANDD     Z30, Z21, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z28, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPMAXSD    Z25, Z4, Z4
+	VPSRLD     $0x18, Z21, Z5
+	VPTERNLOGD $0xf8, Z24, Z5, Z4
+	VPANDD     Z30, Z20, Z5
+	VPMINUD    Z31, Z5, Z5
+	VPANDD     Z27, Z5, Z6
+	VPMAXUD    Z29, Z6, Z6
+	VPADDD     Z28, Z6, Z6
+	VADDPS     Z6, Z5, Z5
+	VSUBPS     Z6, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
+	VPSUBD     Z26, Z5, Z5
+	VPMAXSD    Z25, Z5, Z5
+	VPSRLD     $0x18, Z20, Z6
+	VPTERNLOGD $0xf8, Z24, Z6, Z5
+	VPACKSSDW  Z5, Z4, Z4
+	VPANDD     Z30, Z19, Z5
+	VPMINUD    Z31, Z5, Z5
+	VPANDD     Z27, Z5, Z6
+	VPMAXUD    Z29, Z6, Z6
+	VPADDD     Z28, Z6, Z6
+	VADDPS     Z6, Z5, Z5
+	VSUBPS     Z6, Z5, Z5
+	VPSRLD     $0x14, Z5, Z5
+	VPSUBD     Z26, Z5, Z5
+	VPMAXSD    Z25, Z5, Z5
+	VPSRLD     $0x18, Z19, Z6
+	VPTERNLOGD $0xf8, Z24, Z6, Z5
+	VPANDD     Z30, Z18, Z6
+	VPMINUD    Z31, Z6, Z6
+	VPANDD     Z27, Z6, Z7
+	VPMAXUD    Z29, Z7, Z7
+	VPADDD     Z28, Z7, Z7
+	VADDPS     Z7, Z6, Z6
+	VSUBPS     Z7, Z6, Z6
+	VPSRLD     $0x14, Z6, Z6
+	VPSUBD     Z26, Z6, Z6
+	VPMAXSD    Z25, Z6, Z6
+	VPSRLD     $0x18, Z18, Z7
+	VPTERNLOGD $0xf8, Z24, Z7, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPACKUSWB  Z5, Z4, Z4
+	VPERMD     Z4, Z23, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVAPS    Z0, Z21
+	VMOVAPS    Z1, Z20
+	VMOVAPS    Z2, Z19
+	VMOVAPS    Z3, Z18
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        groupahead
+
+grouploop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouprare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z28, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPMAXSD    Z25, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z27, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z28, Z5, Z5
+	VADDPS     Z5, Z0, Z0
+	VSUBPS     Z5, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPMAXSD    Z25, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z24, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z27, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z28, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPMAXSD    Z25, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z24, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z28, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPMAXSD    Z25, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z24, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z23, Z4
+	VMOVUPS    Z4, (DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z22, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z22, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS      Z22, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z22, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         grouptailrare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPMAXSD     Z25, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z24, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z2, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z27, Z1, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VSUBPS      Z5, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPMAXSD     Z25, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z24, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z3, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z27, Z2, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z2, Z2
+	VSUBPS      Z5, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VPMAXSD     Z25, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z24, Z3, Z2
+
+grouptailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z23, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+grouptailback:
+	LEAQ (DI)(BX*1), DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z22
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z21
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z20
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z19
+
+short2ahead:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z21, Z22, Z4
+	VADDPS      Z19, Z20, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2loop
+	VPANDD      Z30, Z22, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPMAXSD     Z25, Z4, Z4
+	VPSRLD      $0x18, Z22, Z5
+	VPTERNLOGD  $0xf8, Z24, Z5, Z4
+	VPANDD      Z30, Z21, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z28, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPSRLD      $0x14, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPMAXSD     Z25, Z5, Z5
+	VPSRLD      $0x18, Z21, Z6
+	VPTERNLOGD  $0xf8, Z24, Z6, Z5
+	VPACKSSDW   Z5, Z4, Z4
+	VPANDD      Z30, Z20, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z28, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPSRLD      $0x14, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPMAXSD     Z25, Z5, Z5
+	VPSRLD      $0x18, Z20, Z6
+	VPTERNLOGD  $0xf8, Z24, Z6, Z5
+	VPANDD      Z30, Z19, Z6
+	VPMINUD     Z31, Z6, Z6
+	VPANDD      Z27, Z6, Z7
+	VPMAXUD     Z29, Z7, Z7
+	VPADDD      Z28, Z7, Z7
+	VADDPS      Z7, Z6, Z6
+	VSUBPS      Z7, Z6, Z6
+	VPSRLD      $0x14, Z6, Z6
+	VPSUBD      Z26, Z6, Z6
+	VPMAXSD     Z25, Z6, Z6
+	VPSRLD      $0x18, Z19, Z7
+	VPTERNLOGD  $0xf8, Z24, Z7, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z4, Z4
+	VPERMD      Z4, Z23, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z22
+	VMOVAPS     Z1, Z21
+	VMOVAPS     Z2, Z20
+	VMOVAPS     Z3, Z19
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPMAXSD     Z25, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z24, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z28, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z24, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z28, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPMAXSD     Z25, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z24, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z23, Z4
+	VMOVUPS     Z4, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z22
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z21
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z20
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z19
+
+short4ahead:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VADDPS      Z21, Z22, Z4
+	VADDPS      Z19, Z20, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4loop
+	VPANDD      Z30, Z22, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPMAXSD     Z25, Z4, Z4
+	VPSRLD      $0x18, Z22, Z5
+	VPTERNLOGD  $0xf8, Z24, Z5, Z4
+	VPANDD      Z30, Z21, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z28, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPSRLD      $0x14, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPMAXSD     Z25, Z5, Z5
+	VPSRLD      $0x18, Z21, Z6
+	VPTERNLOGD  $0xf8, Z24, Z6, Z5
+	VPACKSSDW   Z5, Z4, Z4
+	VPANDD      Z30, Z20, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z27, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z28, Z6, Z6
+	VADDPS      Z6, Z5, Z5
+	VSUBPS      Z6, Z5, Z5
+	VPSRLD      $0x14, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPMAXSD     Z25, Z5, Z5
+	VPSRLD      $0x18, Z20, Z6
+	VPTERNLOGD  $0xf8, Z24, Z6, Z5
+	VPANDD      Z30, Z19, Z6
+	VPMINUD     Z31, Z6, Z6
+	VPANDD      Z27, Z6, Z7
+	VPMAXUD     Z29, Z7, Z7
+	VPADDD      Z28, Z7, Z7
+	VADDPS      Z7, Z6, Z6
+	VSUBPS      Z7, Z6, Z6
+	VPSRLD      $0x14, Z6, Z6
+	VPSUBD      Z26, Z6, Z6
+	VPMAXSD     Z25, Z6, Z6
+	VPSRLD      $0x18, Z19, Z7
+	VPTERNLOGD  $0xf8, Z24, Z7, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z4, Z4
+	VPERMD      Z4, Z23, Z4
+	VMOVUPS     Z4, (DI)
+	VMOVAPS     Z0, Z22
+	VMOVAPS     Z1, Z21
+	VMOVAPS     Z2, Z20
+	VMOVAPS     Z3, Z19
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPMAXSD     Z25, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z24, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z28, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z24, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z28, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPMAXSD     Z25, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z24, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z23, Z4
+	VMOVUPS     Z4, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMOVUPS    128(DX), Z3
+	VMULPS     Z3, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMOVUPS    192(DX), Z4
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z28, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPMAXSD    Z25, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z27, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z28, Z5, Z5
+	VADDPS     Z5, Z0, Z0
+	VSUBPS     Z5, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPMAXSD    Z25, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z24, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z27, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z28, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPMAXSD    Z25, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z24, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z28, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPMAXSD    Z25, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z24, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z23, Z4
+	VMOVUPS    Z4, (DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         lanetailrare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPMAXSD     Z25, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z24, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z2, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z27, Z1, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VSUBPS      Z5, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPMAXSD     Z25, Z1, Z1
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z24, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z3, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z27, Z2, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z2, Z2
+	VSUBPS      Z5, Z2, Z2
+	VPSRLD      $0x14, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VPMAXSD     Z25, Z2, Z2
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z24, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW Z0, Z4, Z4
+	VPACKSSDW Z2, Z1, Z1
+	VPACKUSWB Z1, Z4, Z4
+	VPERMD    Z4, Z23, Z4
+	VMOVDQU8  Z4, K7, (DI)
+
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouprare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z27, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z28, Z5, Z5
+	VADDPS     Z5, Z4, Z4
+	VSUBPS     Z5, Z4, Z4
+	VPSRLD     $0x14, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPMAXSD    Z25, Z4, Z4
+	VPSRLD     $0x18, Z0, Z0
+	VPTERNLOGD $0xf8, Z24, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z27, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z28, Z5, Z5
+	VADDPS     Z5, Z0, Z0
+	VSUBPS     Z5, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPMAXSD    Z25, Z0, Z0
+	VPSRLD     $0x18, Z1, Z1
+	VPTERNLOGD $0xf8, Z24, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z27, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z28, Z1, Z1
+	VADDPS     Z1, Z0, Z0
+	VSUBPS     Z1, Z0, Z0
+	VPSRLD     $0x14, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPMAXSD    Z25, Z0, Z0
+	VPSRLD     $0x18, Z2, Z2
+	VPTERNLOGD $0xf8, Z24, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z27, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z28, Z2, Z2
+	VADDPS     Z2, Z1, Z1
+	VSUBPS     Z2, Z1, Z1
+	VPSRLD     $0x14, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPMAXSD    Z25, Z1, Z1
+	VPSRLD     $0x18, Z3, Z3
+	VPTERNLOGD $0xf8, Z24, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z23, Z4
+	VMOVNTPS   Z4, (DI)
+	ADDQ       $+64, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z24, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z23, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          groupback
+
+grouptailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z24, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          grouptailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VPANDD       Z30, Z2, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z28, Z6, Z6
+	VADDPS       Z6, Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z24, Z6, Z5
+
+grouptailrarenarrow:
+	VPACKSSDW Z3, Z1, Z1
+	VPACKSSDW Z5, Z4, Z4
+	VPACKUSWB Z4, Z1, Z1
+	VPERMD    Z1, Z23, Z1
+	VMOVDQU8  Z1, K7, (DI)
+	JMP       grouptailback
+
+short2stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPMAXSD     Z25, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z24, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z28, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z24, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z28, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPMAXSD     Z25, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z24, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z23, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  (DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z24, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z23, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short2back
+
+short4stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z27, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z4, Z4
+	VSUBPS      Z5, Z4, Z4
+	VPSRLD      $0x14, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPMAXSD     Z25, Z4, Z4
+	VPSRLD      $0x18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z24, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z28, Z5, Z5
+	VADDPS      Z5, Z0, Z0
+	VSUBPS      Z5, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z1, Z1
+	VPTERNLOGD  $0xf8, Z24, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z27, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z28, Z1, Z1
+	VADDPS      Z1, Z0, Z0
+	VSUBPS      Z1, Z0, Z0
+	VPSRLD      $0x14, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPMAXSD     Z25, Z0, Z0
+	VPSRLD      $0x18, Z2, Z2
+	VPTERNLOGD  $0xf8, Z24, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z27, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z28, Z2, Z2
+	VADDPS      Z2, Z1, Z1
+	VSUBPS      Z2, Z1, Z1
+	VPSRLD      $0x14, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPMAXSD     Z25, Z1, Z1
+	VPSRLD      $0x18, Z3, Z3
+	VPTERNLOGD  $0xf8, Z24, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z23, Z4
+	VMOVNTPS    Z4, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+64, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  4(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  8(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMULPS.BCST  12(DX), Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z24, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z23, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          short4back
+
+lanerare:
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS      (DX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	VPMOVZXWD    32(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      64(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMOVZXWD    64(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      128(DX), Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	VPMOVZXWD    96(SI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS      192(DX), Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z24, Z5, Z4
+	VPACKSSDW    Z4, Z3, Z3
+	VPACKUSWB    Z3, Z1, Z1
+	VPERMD       Z1, Z23, Z1
+	VMOVUPS      Z1, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z30, Z0, Z1
+	VPMINUD      Z31, Z1, Z1
+	VPANDD       Z27, Z1, Z2
+	VPMAXUD      Z29, Z2, Z2
+	VPADDD       Z28, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VPSRLD       $0x14, Z1, Z1
+	VPSUBD       Z26, Z1, Z1
+	VPMAXSD      Z25, Z1, Z1
+	VPSRLD       $0x18, Z0, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VPTERNLOGD   $0xf8, Z24, Z2, Z1
+	CMPQ         BX, $+17
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x10, K7, K6
+	VMOVDQU16.Z  32(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    64(DX), K6, Z3
+	VMULPS       Z3, Z2, Z2
+	VPANDD       Z30, Z2, Z3
+	VPMINUD      Z31, Z3, Z3
+	VPANDD       Z27, Z3, Z4
+	VPMAXUD      Z29, Z4, Z4
+	VPADDD       Z28, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPSRLD       $0x14, Z3, Z3
+	VPSUBD       Z26, Z3, Z3
+	VPMAXSD      Z25, Z3, Z3
+	VPSRLD       $0x18, Z2, Z4
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VPTERNLOGD   $0xf8, Z24, Z4, Z3
+	CMPQ         BX, $+33
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x20, K7, K6
+	VMOVDQU16.Z  64(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    128(DX), K6, Z4
+	VMULPS       Z4, Z2, Z2
+	VPANDD       Z30, Z2, Z4
+	VPMINUD      Z31, Z4, Z4
+	VPANDD       Z27, Z4, Z5
+	VPMAXUD      Z29, Z5, Z5
+	VPADDD       Z28, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPSRLD       $0x14, Z4, Z4
+	VPSUBD       Z26, Z4, Z4
+	VPMAXSD      Z25, Z4, Z4
+	VPSRLD       $0x18, Z2, Z5
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VPTERNLOGD   $0xf8, Z24, Z5, Z4
+	CMPQ         BX, $+49
+	JLT          lanetailrarenarrow
+	KSHIFTRQ     $0x30, K7, K6
+	VMOVDQU16.Z  96(SI), K6, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVUPS.Z    192(DX), K6, Z5
+	VMULPS       Z5, Z2, Z2
+	VPANDD       Z30, Z2, Z5
+	VPMINUD      Z31, Z5, Z5
+	VPANDD       Z27, Z5, Z6
+	VPMAXUD      Z29, Z6, Z6
+	VPADDD       Z28, Z6, Z6
+	VADDPS       Z6, Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VPSRLD       $0x14, Z5, Z5
+	VPSUBD       Z26, Z5, Z5
+	VPMAXSD      Z25, Z5, Z5
+	VPSRLD       $0x18, Z2, Z6
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
+	VPTERNLOGD   $0xf8, Z24, Z6, Z5
 
 lanetailrarenarrow:
 	VPACKSSDW Z3, Z1, Z1
@@ -7323,6 +12271,1736 @@ lanetailrarenarrow:
 	VPMADDUBSW Z23, Z0, Z0
 	VPMOVWB    Z0, Y0
 	LEAQ       1(R8), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+	JMP        lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Z31 most, Z30 0x7fffffff, Z29 0x3f800000, Z28 0x7f800000, Z27 0xb000000, Z26 0xfe, Z25 0x8, Z24 table, Z23 0x10011001
+	// per group: Z22 recip
+	// vector registers in use at once: 23
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS most+24(FP), Z31
+	VBROADCASTSS constantsAVX512<>+0(SB), Z30
+	VBROADCASTSS constantsAVX512<>+104(SB), Z29
+	VBROADCASTSS constantsAVX512<>+8(SB), Z28
+	VBROADCASTSS constantsAVX512<>+108(SB), Z27
+	VBROADCASTSS constantsAVX512<>+116(SB), Z26
+	VBROADCASTSS constantsAVX512<>+120(SB), Z25
+	VMOVUPS      constantsAVX512<>+24(SB), Z24
+	VBROADCASTSS constantsAVX512<>+124(SB), Z23
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	VBROADCASTSS (DX), Z22
+	MOVQ         R9, BX
+	CMPQ         BX, $+64
+	JLT          grouptail
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         BX, $+256
+	JLT          grouploop
+	VPMOVZXWD    (SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z21
+	VPMOVZXWD    32(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z20
+	VPMOVZXWD    64(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z19
+	VPMOVZXWD    96(SI), Z0
+	VPSLLD       $0x10, Z0, Z0
+	VMULPS       Z22, Z0, Z18
+
+groupahead:
+	VPMOVZXWD  128(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPMOVZXWD  160(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VPMOVZXWD  192(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VPMOVZXWD  224(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VADDPS     Z20, Z21, Z4
+	VADDPS     Z18, Z19, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouploop
+	VPANDD     Z30, Z21, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x1c, Z21, Z5
+	VPTERNLOGD $0xf8, Z25, Z5, Z4
+	VPANDD     Z30, Z20, Z5
+	VPMINUD    Z31, Z5, Z5
+	VPANDD     Z28, Z5, Z6
+	VPMAXUD    Z29, Z6, Z6
+	VPADDD     Z27, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x16, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z26, Z5, Z5
+	VPSRLD     $0x1c, Z20, Z6
+	VPTERNLOGD $0xf8, Z25, Z6, Z5
+	VPACKSSDW  Z5, Z4, Z4
+	VPANDD     Z30, Z19, Z5
+	VPMINUD    Z31, Z5, Z5
+	VPANDD     Z28, Z5, Z6
+	VPMAXUD    Z29, Z6, Z6
+	VPADDD     Z27, Z6, Z7
+	VADDPS     Z7, Z5, Z5
+	VPSUBD     Z7, Z5, Z5
+	VPSRLD     $0x16, Z6, Z6
+	VPADDD     Z6, Z5, Z5
+	VPSUBD     Z26, Z5, Z5
+	VPSRLD     $0x1c, Z19, Z6
+	VPTERNLOGD $0xf8, Z25, Z6, Z5
+	VPANDD     Z30, Z18, Z6
+	VPMINUD    Z31, Z6, Z6
+	VPANDD     Z28, Z6, Z7
+	VPMAXUD    Z29, Z7, Z7
+	VPADDD     Z27, Z7, Z8
+	VADDPS     Z8, Z6, Z6
+	VPSUBD     Z8, Z6, Z6
+	VPSRLD     $0x16, Z7, Z7
+	VPADDD     Z7, Z6, Z6
+	VPSUBD     Z26, Z6, Z6
+	VPSRLD     $0x1c, Z18, Z7
+	VPTERNLOGD $0xf8, Z25, Z7, Z6
+	VPACKSSDW  Z6, Z5, Z5
+	VPACKUSWB  Z5, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VPMADDUBSW Z23, Z4, Z5
+	VPMOVWB    Z5, Y5
+	VMOVUPS    Y5, (DI)
+	VMOVAPS    Z0, Z21
+	VMOVAPS    Z1, Z20
+	VMOVAPS    Z2, Z19
+	VMOVAPS    Z3, Z18
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        groupahead
+
+grouploop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouprare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VPMADDUBSW Z23, Z4, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  grouploop
+
+grouptail:
+	TESTQ       BX, BX
+	JEQ         groupend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z22, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS      Z22, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS      Z22, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS      Z22, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         grouptailrare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z2, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         grouptailnarrow
+	VPANDD      Z30, Z3, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z2
+
+grouptailnarrow:
+	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKUSWB  Z1, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVDQU8.Z Z4, K7, Z0
+	VPMADDUBSW Z23, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+
+grouptailback:
+	MOVQ BX, AX
+	SHRQ $0x01, AX
+	ADDQ AX, DI
+	LEAQ (SI)(BX*2), SI
+
+groupend:
+	ADDQ  $+4, DX
+	SUBQ  $+1, R8
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ        R8, $+2
+	JLT         short2end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short2stream
+	CMPQ        R8, $+8
+	JLT         short2loop
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z22
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z21
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z20
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z19
+
+short2ahead:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 8(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 12(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z21, Z22, Z4
+	VADDPS      Z19, Z20, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2loop
+	VPANDD      Z30, Z22, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x1c, Z22, Z5
+	VPTERNLOGD  $0xf8, Z25, Z5, Z4
+	VPANDD      Z30, Z21, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x16, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x1c, Z21, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPACKSSDW   Z5, Z4, Z4
+	VPANDD      Z30, Z20, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x16, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x1c, Z20, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPANDD      Z30, Z19, Z6
+	VPMINUD     Z31, Z6, Z6
+	VPANDD      Z28, Z6, Z7
+	VPMAXUD     Z29, Z7, Z7
+	VPADDD      Z27, Z7, Z8
+	VADDPS      Z8, Z6, Z6
+	VPSUBD      Z8, Z6, Z6
+	VPSRLD      $0x16, Z7, Z7
+	VPADDD      Z7, Z6, Z6
+	VPSUBD      Z26, Z6, Z6
+	VPSRLD      $0x1c, Z19, Z7
+	VPTERNLOGD  $0xf8, Z25, Z7, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VPMADDUBSW  Z23, Z4, Z5
+	VPMOVWB     Z5, Y5
+	VMOVUPS     Y5, (DI)
+	VMOVAPS     Z0, Z22
+	VMOVAPS     Z1, Z21
+	VMOVAPS     Z2, Z20
+	VMOVAPS     Z3, Z19
+	ADDQ        $+8, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+4
+	JGE         short2ahead
+
+short2loop:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VPMADDUBSW  Z23, Z4, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ        R8, $+4
+	JLT         short4end
+	MOVQ        ahead+48(FP), CX
+	CMPQ        CX, $+1
+	JGT         short4stream
+	CMPQ        R8, $+16
+	JLT         short4loop
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z22
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z21
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z20
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z19
+
+short4ahead:
+	VPMOVZXWD   128(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 16(DX), Z0, Z0
+	VPMOVZXWD   160(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 20(DX), Z1, Z1
+	VPMOVZXWD   192(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 24(DX), Z2, Z2
+	VPMOVZXWD   224(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 28(DX), Z3, Z3
+	VADDPS      Z21, Z22, Z4
+	VADDPS      Z19, Z20, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4loop
+	VPANDD      Z30, Z22, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x1c, Z22, Z5
+	VPTERNLOGD  $0xf8, Z25, Z5, Z4
+	VPANDD      Z30, Z21, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x16, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x1c, Z21, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPACKSSDW   Z5, Z4, Z4
+	VPANDD      Z30, Z20, Z5
+	VPMINUD     Z31, Z5, Z5
+	VPANDD      Z28, Z5, Z6
+	VPMAXUD     Z29, Z6, Z6
+	VPADDD      Z27, Z6, Z7
+	VADDPS      Z7, Z5, Z5
+	VPSUBD      Z7, Z5, Z5
+	VPSRLD      $0x16, Z6, Z6
+	VPADDD      Z6, Z5, Z5
+	VPSUBD      Z26, Z5, Z5
+	VPSRLD      $0x1c, Z20, Z6
+	VPTERNLOGD  $0xf8, Z25, Z6, Z5
+	VPANDD      Z30, Z19, Z6
+	VPMINUD     Z31, Z6, Z6
+	VPANDD      Z28, Z6, Z7
+	VPMAXUD     Z29, Z7, Z7
+	VPADDD      Z27, Z7, Z8
+	VADDPS      Z8, Z6, Z6
+	VPSUBD      Z8, Z6, Z6
+	VPSRLD      $0x16, Z7, Z7
+	VPADDD      Z7, Z6, Z6
+	VPSUBD      Z26, Z6, Z6
+	VPSRLD      $0x1c, Z19, Z7
+	VPTERNLOGD  $0xf8, Z25, Z7, Z6
+	VPACKSSDW   Z6, Z5, Z5
+	VPACKUSWB   Z5, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VPMADDUBSW  Z23, Z4, Z5
+	VPMOVWB     Z5, Y5
+	VMOVUPS     Y5, (DI)
+	VMOVAPS     Z0, Z22
+	VMOVAPS     Z1, Z21
+	VMOVAPS     Z2, Z20
+	VMOVAPS     Z3, Z19
+	ADDQ        $+16, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+8
+	JGE         short4ahead
+
+short4loop:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VPMADDUBSW  Z23, Z4, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+64
+	JLT  lanetail
+
+laneloop:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMOVUPS    128(DX), Z3
+	VMULPS     Z3, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMOVUPS    192(DX), Z4
+	VMULPS     Z4, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        lanerare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VPMADDUBSW Z23, Z4, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
+
+lanetail:
+	TESTQ       BX, BX
+	JEQ         laneend
+	MOVQ        $-1, AX
+	BZHIQ       BX, AX, AX
+	KMOVQ       AX, K7
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y1
+	VPMOVZXWD   Y1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y2
+	VPMOVZXWD   Y2, Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y3
+	VPMOVZXWD   Y3, Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         lanetailrare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z2, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z1, Z1
+	VPSUBD      Z6, Z1, Z1
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z1
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
+	VPANDD      Z30, Z3, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z2, Z2
+	VPSUBD      Z6, Z2, Z2
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z2
+
+lanetailnarrow:
+	VPACKSSDW  Z0, Z4, Z4
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKUSWB  Z1, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VMOVDQU8.Z Z4, K7, Z0
+	VPMADDUBSW Z23, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+
+lanetailback:
+laneend:
+	TESTB $0x01, ahead+48(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHT0 (SI)(CX*1)
+	PREFETCHT0 64(SI)(CX*1)
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPMOVZXWD  32(SI), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VPMOVZXWD  64(SI), Z2
+	VPSLLD     $0x10, Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VPMOVZXWD  96(SI), Z3
+	VPSLLD     $0x10, Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VADDPS     Z1, Z0, Z4
+	VADDPS     Z3, Z2, Z5
+	VADDPS     Z5, Z4, Z4
+	VCMPPS     $0x03, Z4, Z4, K1
+	KORTESTD   K1, K1
+	JNE        grouprare
+	VPANDD     Z30, Z0, Z4
+	VPMINUD    Z31, Z4, Z4
+	VPANDD     Z28, Z4, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z4, Z4
+	VPSUBD     Z6, Z4, Z4
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z4, Z4
+	VPSUBD     Z26, Z4, Z4
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z4
+	VPANDD     Z30, Z1, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z5
+	VPMAXUD    Z29, Z5, Z5
+	VPADDD     Z27, Z5, Z6
+	VADDPS     Z6, Z0, Z0
+	VPSUBD     Z6, Z0, Z0
+	VPSRLD     $0x16, Z5, Z5
+	VPADDD     Z5, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z1, Z1
+	VPTERNLOGD $0xf8, Z25, Z1, Z0
+	VPACKSSDW  Z0, Z4, Z4
+	VPANDD     Z30, Z2, Z0
+	VPMINUD    Z31, Z0, Z0
+	VPANDD     Z28, Z0, Z1
+	VPMAXUD    Z29, Z1, Z1
+	VPADDD     Z27, Z1, Z5
+	VADDPS     Z5, Z0, Z0
+	VPSUBD     Z5, Z0, Z0
+	VPSRLD     $0x16, Z1, Z1
+	VPADDD     Z1, Z0, Z0
+	VPSUBD     Z26, Z0, Z0
+	VPSRLD     $0x1c, Z2, Z2
+	VPTERNLOGD $0xf8, Z25, Z2, Z0
+	VPANDD     Z30, Z3, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z5
+	VADDPS     Z5, Z1, Z1
+	VPSUBD     Z5, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VPSRLD     $0x1c, Z3, Z3
+	VPTERNLOGD $0xf8, Z25, Z3, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPACKUSWB  Z0, Z4, Z4
+	VPERMD     Z4, Z24, Z4
+	VPMADDUBSW Z23, Z4, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (DI)
+	ADDQ       $+32, DI
+	ADDQ       $+128, SI
+	SUBQ       $+64, BX
+	CMPQ       BX, $+64
+	JGE        groupstream
+	JMP        grouptail
+
+grouprare:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPANDD     Z30, Z0, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z1
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPANDD     Z30, Z0, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z3
+	VPMAXUD    Z29, Z3, Z3
+	VPADDD     Z27, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPANDD     Z30, Z0, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z3
+	VPMAXUD    Z29, Z3, Z3
+	VPADDD     Z27, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPANDD     Z30, Z0, Z3
+	VPMINUD    Z31, Z3, Z3
+	VPANDD     Z28, Z3, Z4
+	VPMAXUD    Z29, Z4, Z4
+	VPADDD     Z27, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z26, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z24, Z1
+	VPMADDUBSW Z23, Z1, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	JMP        groupback
+
+grouptailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z22, Z0, Z0
+	VPANDD      Z30, Z0, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z1
+	CMPQ        BX, $+17
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z22, Z0, Z0
+	VPANDD      Z30, Z0, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z3
+	VPMAXUD     Z29, Z3, Z3
+	VPADDD      Z27, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z2
+	CMPQ        BX, $+33
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z22, Z0, Z0
+	VPANDD      Z30, Z0, Z3
+	VPMINUD     Z31, Z3, Z3
+	VPANDD      Z28, Z3, Z4
+	VPMAXUD     Z29, Z4, Z4
+	VPADDD      Z27, Z4, Z5
+	VADDPS      Z5, Z3, Z3
+	VPSUBD      Z5, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VPSUBD      Z26, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z3
+	CMPQ        BX, $+49
+	JLT         grouptailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS      Z22, Z0, Z0
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+
+grouptailrarenarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z24, Z1
+	VMOVDQU8.Z Z1, K7, Z0
+	VPMADDUBSW Z23, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K6
+	VMOVDQU8   Y0, K6, (DI)
+	JMP        grouptailback
+
+short2stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 4(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 4(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short2rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VPMADDUBSW  Z23, Z4, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+8, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
+
+short2rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPANDD      Z30, Z0, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPANDD      Z30, Z0, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z3
+	VPMAXUD     Z29, Z3, Z3
+	VPADDD      Z27, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPANDD      Z30, Z0, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z3
+	VPMAXUD     Z29, Z3, Z3
+	VPADDD      Z27, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z2
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPANDD      Z30, Z0, Z3
+	VPMINUD     Z31, Z3, Z3
+	VPANDD      Z28, Z3, Z4
+	VPMAXUD     Z29, Z4, Z4
+	VPADDD      Z27, Z4, Z5
+	VADDPS      Z5, Z3, Z3
+	VPSUBD      Z5, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VPSUBD      Z26, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z24, Z1
+	VPMADDUBSW  Z23, Z1, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short2back
+
+short4stream:
+	PREFETCHT0  (SI)(CX*1)
+	PREFETCHT0  64(SI)(CX*1)
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXWD   32(SI), Z1
+	VPSLLD      $0x10, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VPMOVZXWD   64(SI), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VMULPS.BCST 8(DX), Z2, Z2
+	VPMOVZXWD   96(SI), Z3
+	VPSLLD      $0x10, Z3, Z3
+	VMULPS.BCST 12(DX), Z3, Z3
+	VADDPS      Z1, Z0, Z4
+	VADDPS      Z3, Z2, Z5
+	VADDPS      Z5, Z4, Z4
+	VCMPPS      $0x03, Z4, Z4, K1
+	KORTESTD    K1, K1
+	JNE         short4rare
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+	VPANDD      Z30, Z1, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z0, Z0
+	VPSUBD      Z6, Z0, Z0
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z1, Z1
+	VPTERNLOGD  $0xf8, Z25, Z1, Z0
+	VPACKSSDW   Z0, Z4, Z4
+	VPANDD      Z30, Z2, Z0
+	VPMINUD     Z31, Z0, Z0
+	VPANDD      Z28, Z0, Z1
+	VPMAXUD     Z29, Z1, Z1
+	VPADDD      Z27, Z1, Z5
+	VADDPS      Z5, Z0, Z0
+	VPSUBD      Z5, Z0, Z0
+	VPSRLD      $0x16, Z1, Z1
+	VPADDD      Z1, Z0, Z0
+	VPSUBD      Z26, Z0, Z0
+	VPSRLD      $0x1c, Z2, Z2
+	VPTERNLOGD  $0xf8, Z25, Z2, Z0
+	VPANDD      Z30, Z3, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z5
+	VADDPS      Z5, Z1, Z1
+	VPSUBD      Z5, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VPSRLD      $0x1c, Z3, Z3
+	VPTERNLOGD  $0xf8, Z25, Z3, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPACKUSWB   Z0, Z4, Z4
+	VPERMD      Z4, Z24, Z4
+	VPMADDUBSW  Z23, Z4, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (DI)
+	ADDQ        $+16, DX
+	ADDQ        $+32, DI
+	ADDQ        $+128, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
+
+short4rare:
+	VPMOVZXWD   (SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPANDD      Z30, Z0, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z1
+	VPMOVZXWD   32(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPANDD      Z30, Z0, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z3
+	VPMAXUD     Z29, Z3, Z3
+	VPADDD      Z27, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z2
+	VPACKSSDW   Z2, Z1, Z1
+	VPMOVZXWD   64(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPANDD      Z30, Z0, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z3
+	VPMAXUD     Z29, Z3, Z3
+	VPADDD      Z27, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z2
+	VPMOVZXWD   96(SI), Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMULPS.BCST 12(DX), Z0, Z0
+	VPANDD      Z30, Z0, Z3
+	VPMINUD     Z31, Z3, Z3
+	VPANDD      Z28, Z3, Z4
+	VPMAXUD     Z29, Z4, Z4
+	VPADDD      Z27, Z4, Z5
+	VADDPS      Z5, Z3, Z3
+	VPSUBD      Z5, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VPSUBD      Z26, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z3
+	VPACKSSDW   Z3, Z2, Z2
+	VPACKUSWB   Z2, Z1, Z1
+	VPERMD      Z1, Z24, Z1
+	VPMADDUBSW  Z23, Z1, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (DI)
+	JMP         short4back
+
+lanerare:
+	VPMOVZXWD  (SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    (DX), Z1
+	VMULPS     Z1, Z0, Z0
+	VPANDD     Z30, Z0, Z1
+	VPMINUD    Z31, Z1, Z1
+	VPANDD     Z28, Z1, Z2
+	VPMAXUD    Z29, Z2, Z2
+	VPADDD     Z27, Z2, Z3
+	VADDPS     Z3, Z1, Z1
+	VPSUBD     Z3, Z1, Z1
+	VPSRLD     $0x16, Z2, Z2
+	VPADDD     Z2, Z1, Z1
+	VPSUBD     Z26, Z1, Z1
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z1, K1, Z1
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z1
+	VPMOVZXWD  32(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    64(DX), Z2
+	VMULPS     Z2, Z0, Z0
+	VPANDD     Z30, Z0, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z3
+	VPMAXUD    Z29, Z3, Z3
+	VPADDD     Z27, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VPACKSSDW  Z2, Z1, Z1
+	VPMOVZXWD  64(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    128(DX), Z2
+	VMULPS     Z2, Z0, Z0
+	VPANDD     Z30, Z0, Z2
+	VPMINUD    Z31, Z2, Z2
+	VPANDD     Z28, Z2, Z3
+	VPMAXUD    Z29, Z3, Z3
+	VPADDD     Z27, Z3, Z4
+	VADDPS     Z4, Z2, Z2
+	VPSUBD     Z4, Z2, Z2
+	VPSRLD     $0x16, Z3, Z3
+	VPADDD     Z3, Z2, Z2
+	VPSUBD     Z26, Z2, Z2
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z2, K1, Z2
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z2
+	VPMOVZXWD  96(SI), Z0
+	VPSLLD     $0x10, Z0, Z0
+	VMOVUPS    192(DX), Z3
+	VMULPS     Z3, Z0, Z0
+	VPANDD     Z30, Z0, Z3
+	VPMINUD    Z31, Z3, Z3
+	VPANDD     Z28, Z3, Z4
+	VPMAXUD    Z29, Z4, Z4
+	VPADDD     Z27, Z4, Z5
+	VADDPS     Z5, Z3, Z3
+	VPSUBD     Z5, Z3, Z3
+	VPSRLD     $0x16, Z4, Z4
+	VPADDD     Z4, Z3, Z3
+	VPSUBD     Z26, Z3, Z3
+	VCMPPS     $0x07, Z0, Z0, K1
+	VMOVAPS.Z  Z3, K1, Z3
+	VMOVAPS.Z  Z0, K1, Z0
+	VPSRLD     $0x1c, Z0, Z0
+	VPTERNLOGD $0xf8, Z25, Z0, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPACKUSWB  Z2, Z1, Z1
+	VPERMD     Z1, Z24, Z1
+	VPMADDUBSW Z23, Z1, Z0
+	VPMOVWB    Z0, Y0
+	VMOVUPS    Y0, (DI)
+	JMP        laneback
+
+lanetailrare:
+	VMOVDQU16.Z (SI), K7, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	VPANDD      Z30, Z0, Z1
+	VPMINUD     Z31, Z1, Z1
+	VPANDD      Z28, Z1, Z2
+	VPMAXUD     Z29, Z2, Z2
+	VPADDD      Z27, Z2, Z3
+	VADDPS      Z3, Z1, Z1
+	VPSUBD      Z3, Z1, Z1
+	VPSRLD      $0x16, Z2, Z2
+	VPADDD      Z2, Z1, Z1
+	VPSUBD      Z26, Z1, Z1
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z1, K1, Z1
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z1
+	CMPQ        BX, $+17
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x10, K7, K6
+	VMOVDQU16.Z 32(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   64(DX), K6, Z2
+	VMULPS      Z2, Z0, Z0
+	VPANDD      Z30, Z0, Z2
+	VPMINUD     Z31, Z2, Z2
+	VPANDD      Z28, Z2, Z3
+	VPMAXUD     Z29, Z3, Z3
+	VPADDD      Z27, Z3, Z4
+	VADDPS      Z4, Z2, Z2
+	VPSUBD      Z4, Z2, Z2
+	VPSRLD      $0x16, Z3, Z3
+	VPADDD      Z3, Z2, Z2
+	VPSUBD      Z26, Z2, Z2
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z2, K1, Z2
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z2
+	CMPQ        BX, $+33
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x20, K7, K6
+	VMOVDQU16.Z 64(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   128(DX), K6, Z3
+	VMULPS      Z3, Z0, Z0
+	VPANDD      Z30, Z0, Z3
+	VPMINUD     Z31, Z3, Z3
+	VPANDD      Z28, Z3, Z4
+	VPMAXUD     Z29, Z4, Z4
+	VPADDD      Z27, Z4, Z5
+	VADDPS      Z5, Z3, Z3
+	VPSUBD      Z5, Z3, Z3
+	VPSRLD      $0x16, Z4, Z4
+	VPADDD      Z4, Z3, Z3
+	VPSUBD      Z26, Z3, Z3
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z3
+	CMPQ        BX, $+49
+	JLT         lanetailrarenarrow
+	KSHIFTRQ    $0x30, K7, K6
+	VMOVDQU16.Z 96(SI), K6, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	VMOVUPS.Z   192(DX), K6, Z4
+	VMULPS      Z4, Z0, Z0
+	VPANDD      Z30, Z0, Z4
+	VPMINUD     Z31, Z4, Z4
+	VPANDD      Z28, Z4, Z5
+	VPMAXUD     Z29, Z5, Z5
+	VPADDD      Z27, Z5, Z6
+	VADDPS      Z6, Z4, Z4
+	VPSUBD      Z6, Z4, Z4
+	VPSRLD      $0x16, Z5, Z5
+	VPADDD      Z5, Z4, Z4
+	VPSUBD      Z26, Z4, Z4
+	VCMPPS      $0x07, Z0, Z0, K1
+	VMOVAPS.Z   Z4, K1, Z4
+	VMOVAPS.Z   Z0, K1, Z0
+	VPSRLD      $0x1c, Z0, Z0
+	VPTERNLOGD  $0xf8, Z25, Z0, Z4
+
+lanetailrarenarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
+	VPACKUSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z24, Z1
+	VMOVDQU8.Z Z1, K7, Z0
+	VPMADDUBSW Z23, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(BX), CX
 	SHRQ       $0x01, CX
 	MOVQ       $-1, AX
 	BZHIQ      CX, AX, AX
